@@ -1,0 +1,87 @@
+//! The command line: arguments to calls, no logic.
+
+pub mod check;
+pub mod demo;
+pub mod health;
+pub mod migrate;
+pub mod next;
+pub mod run;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Turns PostgreSQL events and schedules into inbox items, each exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "hearken", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon.
+    Run(run::RunArgs),
+    /// Bring the schema `hearken` up to date.
+    Migrate(migrate::MigrateArgs),
+    /// Check routine files; no database is needed.
+    Check(check::CheckArgs),
+    /// List coming ticks of schedules; no database is needed.
+    Next(next::NextArgs),
+    /// Show hearken at work on a private PostgreSQL.
+    Demo(demo::DemoArgs),
+    /// Ask a running daemon whether it is ready; for container health checks.
+    Health(health::HealthArgs),
+}
+
+/// Where settings come from, the same for every command that needs them.
+#[derive(Debug, clap::Args)]
+pub struct ConfigArgs {
+    /// The settings; `hearken.toml` in this folder if it is there.
+    #[arg(long, value_name = "FILE", env = "HEARKEN_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    ///
+    /// If the file is missing though named, or has an error.
+    pub fn load(&self) -> Result<crate::config::Config, crate::config::ConfigError> {
+        crate::config::Config::load(self.config.as_deref(), &environment)
+    }
+}
+
+/// A variable of the environment; empty means not set, as libpq has it.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Runs the command of the process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Command::Run(args) => run::run(args),
+        Command::Migrate(args) => migrate::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Next(args) => next::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Health(args) => health::run(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("hearken: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A runtime for commands which speak to the database.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}

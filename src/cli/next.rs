@@ -1,0 +1,343 @@
+//! `hearken next`.
+
+use crate::daemon::load::{LoadError, load_dir};
+use crate::rules::problem::{Problem, Problems};
+use crate::rules::routine::Trigger;
+use crate::rules::schedule::cron::Cron;
+use crate::rules::schedule::every::Every;
+use crate::rules::schedule::policy::{DstPolicy, GapPolicy, RepeatPolicy};
+use crate::rules::schedule::zone::parse_zone;
+use crate::rules::schedule::{Schedule, Tick, Timing, merged};
+use crate::rules::text::closest;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// List coming ticks of schedules; no database is needed.
+///
+/// Lists those of the routine, of all routines in the folder if none is named,
+/// or of an expression given here.
+#[derive(Debug, clap::Args)]
+pub struct NextArgs {
+    /// The routine; all that have a schedule if none is named.
+    #[arg(value_name = "ROUTINE", conflicts_with_all = ["cron", "every"])]
+    routine: Option<String>,
+    /// A cron expression instead of a routine's schedule.
+    #[arg(long, value_name = "EXPR", conflicts_with = "every")]
+    cron: Option<String>,
+    /// A period instead of a routine's schedule, such as `15m`.
+    #[arg(long, value_name = "DURATION")]
+    every: Option<String>,
+    /// The zone of --cron, an IANA name; UTC if not given.
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
+    /// What times do which do not exist on a day: after (the gap, if not given) or skip.
+    #[arg(long, value_name = "POLICY", value_parser = GapPolicy::parse)]
+    gap: Option<GapPolicy>,
+    /// What times do which exist twice on a day: first (if not given), second or both.
+    #[arg(long, value_name = "POLICY", value_parser = RepeatPolicy::parse)]
+    repeat: Option<RepeatPolicy>,
+    /// List ticks after this time; after now if not given.
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// How many ticks to list.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    count: usize,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// The folder of routine files.
+    #[arg(long, value_name = "DIR", default_value = "routines")]
+    routines: PathBuf,
+}
+
+/// Why nothing is listed.
+enum Failure {
+    /// What was asked for makes no sense; the report, as it is to be shown.
+    Usage(String),
+    /// Something else is in the way.
+    Other(anyhow::Error),
+}
+
+fn usage<T>(message: impl std::fmt::Display) -> Result<T, Failure> {
+    Err(Failure::Usage(format!("error: {message}\n")))
+}
+
+/// The schedules of a routine, with its name if names are to be shown.
+struct Listed {
+    routine: Option<String>,
+    schedules: Vec<Schedule>,
+}
+
+/// A tick to show.
+struct Line<'a> {
+    routine: Option<&'a str>,
+    schedule: &'a Schedule,
+    tick: Tick,
+}
+
+/// Runs it. The exit status is 2 if the arguments or a routine file cannot be
+/// used.
+///
+/// # Errors
+///
+/// If the folder of routines cannot be read, or nothing can be written.
+pub fn run(args: &NextArgs) -> anyhow::Result<ExitCode> {
+    let found = start(args).and_then(|from| Ok((from, listed(args)?)));
+    let (from, listed) = match found {
+        Ok(found) => found,
+        Err(Failure::Usage(report)) => {
+            eprint!("{report}");
+            return Ok(ExitCode::from(2));
+        }
+        Err(Failure::Other(error)) => return Err(error),
+    };
+    let lines = lines(&listed, from, args.count);
+    if lines.is_empty() && args.count > 0 {
+        eprintln!("no tick after {from}");
+    }
+    match print(&mut std::io::stdout().lock(), &lines, args.json) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The moment after which ticks are listed.
+fn start(args: &NextArgs) -> Result<Timestamp, Failure> {
+    let Some(text) = &args.from else { return Ok(Timestamp::now()) };
+    // In this order: a civil time would ignore the offset.
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let tz = zone(args)?;
+    match text.parse::<DateTime>().and_then(|civil| tz.to_timestamp(civil)) {
+        Ok(at) => Ok(at),
+        Err(_) => usage(format_args!("`{text}` is no time such as `2026-03-08T07:00:00Z`")),
+    }
+}
+
+fn zone(args: &NextArgs) -> Result<TimeZone, Failure> {
+    match args.tz.as_deref().map(parse_zone) {
+        None => Ok(TimeZone::UTC),
+        Some(Ok(zone)) => Ok(zone),
+        Some(Err(error)) => usage(error),
+    }
+}
+
+/// What there is to list.
+fn listed(args: &NextArgs) -> Result<Vec<Listed>, Failure> {
+    match timing(args)? {
+        Some(timing) => {
+            let (gap, repeat) = (args.gap.unwrap_or_default(), args.repeat.unwrap_or_default());
+            let dst = DstPolicy { gap, repeat };
+            let schedule = Schedule { tz: zone(args)?, dst, ..Schedule::new(timing) };
+            Ok(vec![Listed { routine: None, schedules: vec![schedule] }])
+        }
+        None if args.tz.is_some() || args.gap.is_some() || args.repeat.is_some() => {
+            usage("--tz, --gap and --repeat go with --cron or --every; a routine's are in its file")
+        }
+        None => listed_routines(args),
+    }
+}
+
+/// The timing given as an argument.
+fn timing(args: &NextArgs) -> Result<Option<Timing>, Failure> {
+    if let Some(text) = &args.cron {
+        return match Cron::parse(text) {
+            Ok(cron) => Ok(Some(Timing::Cron(cron))),
+            Err(error) => {
+                let mut problems = Problems::new("--cron", text);
+                problems.push(Problem::error(error.span, error.message));
+                Err(Failure::Usage(problems.render()))
+            }
+        };
+    }
+    match args.every.as_deref().map(Every::parse) {
+        None => Ok(None),
+        Some(Ok(every)) => Ok(Some(Timing::Every(every))),
+        Some(Err(error)) => usage(error),
+    }
+}
+
+/// The scheduled routines of the folder, or the one which was named.
+fn listed_routines(args: &NextArgs) -> Result<Vec<Listed>, Failure> {
+    let set = load_dir(&args.routines).map_err(|error| match error {
+        LoadError::Problems(_) => Failure::Usage(format!("{error}\n")),
+        LoadError::Io { .. } => Failure::Other(error.into()),
+    })?;
+    let mut listed = Vec::new();
+    for routine in &set.routines {
+        let name = routine.name.as_str();
+        if args.routine.as_deref().is_some_and(|wanted| wanted != name) {
+            continue;
+        }
+        if let Trigger::Schedule(schedules) = &routine.trigger {
+            let shown = args.routine.is_none().then(|| name.to_owned());
+            listed.push(Listed { routine: shown, schedules: schedules.clone() });
+        } else if args.routine.is_some() {
+            return usage(format_args!("the routine `{name}` has no schedule"));
+        }
+    }
+    match &args.routine {
+        Some(wanted) if listed.is_empty() => {
+            let near = closest(wanted, set.routines.iter().map(|routine| routine.name.as_str()));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            usage(format_args!("there is no routine `{wanted}`{near}"))
+        }
+        _ => Ok(listed),
+    }
+}
+
+/// The first ticks after `from` of all that is listed, in order; of equal
+/// moments, those of the first routine come first.
+fn lines(listed: &[Listed], from: Timestamp, count: usize) -> Vec<Line<'_>> {
+    let mut heads: Vec<_> = listed.iter().map(|listed| merged(&listed.schedules, from).peekable()).collect();
+    let mut lines = Vec::new();
+    while lines.len() < count {
+        let nexts = heads.iter_mut().enumerate();
+        let nexts = nexts.filter_map(|(index, head)| Some((head.peek()?.1.at, index)));
+        let Some((_, index)) = nexts.min() else { break };
+        let routine = listed[index].routine.as_deref();
+        lines.extend(heads[index].next().map(|(schedule, tick)| Line { routine, schedule, tick }));
+    }
+    lines
+}
+
+fn print(out: &mut impl Write, lines: &[Line<'_>], json: bool) -> std::io::Result<()> {
+    let width = lines.iter().filter_map(|line| line.routine).map(str::len).max().unwrap_or_default();
+    for Line { routine, schedule, tick } in lines {
+        let local = tick.at.display_with_offset(schedule.tz.to_offset(tick.at)).to_string();
+        let note = tick.note.map(|note| note.to_string());
+        if json {
+            let mut object = json!({ "tick": tick.at.to_string(), "local": local, "note": note });
+            if let Some(routine) = routine {
+                object["routine"] = json!(routine);
+            }
+            writeln!(out, "{object}")?;
+            continue;
+        }
+        if let Some(routine) = routine {
+            write!(out, "{routine:width$}  ")?;
+        }
+        let note = note.map_or_else(String::new, |note| format!("  {note}"));
+        writeln!(out, "{local}  {}{note}", tick.at)?;
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: NextArgs,
+    }
+
+    /// Reads arguments with bars between them.
+    fn parse(args: &str) -> Result<NextArgs, clap::Error> {
+        Cli::try_parse_from(std::iter::once("next").chain(args.split('|'))).map(|cli| cli.args)
+    }
+
+    #[test]
+    fn an_object_a_line() {
+        check(
+            "--cron|30 2 * * *|--tz|America/New_York|--from|2026-03-08T00:00:00Z|--count|2|--json",
+            "{\"tick\":\"2026-03-08T07:00:00Z\",\"local\":\"2026-03-08T03:00:00-04:00\",\
+             \"note\":\"02:30 does not exist on this day, moved to 03:00\"}\n\
+             {\"tick\":\"2026-03-09T06:30:00Z\",\"local\":\"2026-03-09T02:30:00-04:00\",\"note\":null}\n",
+        );
+    }
+
+    #[test]
+    fn columns_for_people() {
+        check(
+            "--cron|30 1 * * *|--tz|America/New_York|--repeat|second|--from|2026-10-31T20:00|--count|2",
+            "2026-11-01T01:30:00-05:00  2026-11-01T06:30:00Z  01:30 exists twice, second of two\n\
+             2026-11-02T01:30:00-05:00  2026-11-02T06:30:00Z\n",
+        );
+    }
+
+    #[test]
+    fn a_period_is_counted_from_the_epoch() {
+        check(
+            "--every|6h|--from|2026-03-01T07:00:00+01:00|--count|1|--json",
+            "{\"tick\":\"2026-03-01T12:00:00Z\",\"local\":\"2026-03-01T12:00:00+00:00\",\"note\":null}\n",
+        );
+    }
+
+    #[test]
+    fn routines_are_merged_and_named() {
+        let schedule = |text| Schedule::new(Timing::Cron(Cron::parse(text).unwrap()));
+        let listing = |name: &str, schedules| Listed { routine: Some(name.to_owned()), schedules };
+        let listed = [
+            listing("hourly", vec![schedule("0 * * * *")]),
+            listing("half", vec![schedule("30 * * * *"), schedule("0 5 * * *")]),
+        ];
+        let from: Timestamp = "2026-03-01T04:00:00Z".parse().unwrap();
+        let lines = lines(&listed, from, 4);
+        let mut out = Vec::new();
+        print(&mut out, &lines, false).unwrap();
+        let want = "half    2026-03-01T04:30:00+00:00  2026-03-01T04:30:00Z\n\
+                    hourly  2026-03-01T05:00:00+00:00  2026-03-01T05:00:00Z\n\
+                    half    2026-03-01T05:00:00+00:00  2026-03-01T05:00:00Z\n\
+                    half    2026-03-01T05:30:00+00:00  2026-03-01T05:30:00Z\n";
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+        let mut out = Vec::new();
+        print(&mut out, &lines[..1], true).unwrap();
+        assert!(String::from_utf8(out).unwrap().ends_with("\"note\":null,\"routine\":\"half\"}\n"));
+    }
+
+    #[test]
+    fn a_bad_expression_is_underlined() {
+        let report = refuse("--cron|0 61 * * *");
+        assert!(report.contains("`61` is no hour"), "{report}");
+        assert!(report.contains("0 61 * * *\n"), "{report}");
+        assert!(report.contains("  ^^"), "{report}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (args, want) in [
+            ("--cron|0 0 * * *|--tz|Europe/Berln", "did you mean `Europe/Berlin`?"),
+            ("--cron|0 0 * * *|--from|soon", "`soon` is no time"),
+            ("--every|10ms", "at least 1s"),
+            ("--tz|UTC", "go with --cron"),
+        ] {
+            let report = refuse(args);
+            assert!(report.contains(want), "{report}");
+        }
+        assert!(parse("name|--cron|0 0 * * *").is_err());
+        assert!(parse("--cron|0 0 * * *|--every|1h").is_err());
+        assert!(parse("--cron|0 0 * * *|--gap|before").is_err());
+    }
+
+    /// Compares what is listed.
+    #[track_caller]
+    fn check(args: &str, want: &str) {
+        let args = parse(args).unwrap();
+        let Ok(from) = start(&args) else { panic!("no start") };
+        let Ok(listed) = listed(&args) else { panic!("nothing listed") };
+        let mut out = Vec::new();
+        print(&mut out, &lines(&listed, from, args.count), args.json).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    /// The report about arguments which cannot be used.
+    #[track_caller]
+    fn refuse(args: &str) -> String {
+        let args = parse(args).unwrap();
+        match start(&args).and_then(|_| listed(&args)) {
+            Err(Failure::Usage(report)) => report,
+            _ => panic!("not refused"),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What is done now and then, beside the passes: expired leases are given back,
+//! blocked dead letters tried again, partitions kept.
+
+use super::pass::rollback;
+use super::term::Environment;
+use crate::config::Config;
+use crate::pg::connect::ConnectOptions;
+use crate::pg::error::{PgError, Policy};
+use crate::pg::session::{Session, SessionRole};
+use crate::pg::{dead, partitions, registry};
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// Between two looks for expired leases while there are none: the leader's
+/// session must not seem idle.
+const IDLE_EVERY: Duration = Duration::from_secs(20);
+/// Between two looks for expired leases while there are leases, and between two
+/// tries of blocked letters while there are any: the shortest lease.
+const LEASES_EVERY: Duration = Duration::from_secs(5);
+/// How many blocked letters are tried again at once.
+const REDRIVE_MAX: i64 = 1000;
+/// Between two runs of the keeper of partitions.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
+/// The same, after one which failed.
+const PARTITIONS_RETRY: Duration = Duration::from_secs(60);
+
+/// When which chore is due.
+#[derive(Debug)]
+pub struct Chores {
+    /// When to look for expired leases.
+    pub next_expiry: Instant,
+    /// When to keep the partitions.
+    pub next_partitions: Instant,
+    blocked: bool,
+    keeper: Option<JoinHandle<Result<(), PgError>>>,
+}
+
+impl Chores {
+    /// All are due at once.
+    #[must_use]
+    pub fn due() -> Self {
+        let now = Instant::now();
+        Self { next_expiry: now, next_partitions: now, blocked: true, keeper: None }
+    }
+
+    /// Some items are blocked from now on; says whether that is news.
+    pub fn block(&mut self) -> bool {
+        if self.blocked {
+            return false;
+        }
+        self.blocked = true;
+        self.next_expiry = Instant::now() + LEASES_EVERY;
+        true
+    }
+
+    /// Whether the keeper of partitions is at work.
+    #[must_use]
+    pub fn is_keeping(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    /// Waits for the keeper of partitions; for ever, if it is not at work.
+    pub async fn kept(&self) {
+        match &self.keeper {
+            None => std::future::pending().await,
+            Some(keeper) => {
+                while !keeper.is_finished() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    /// Gives back expired leases, which also keeps the leader's session from
+    /// being taken for idle, and tries blocked letters again.
+    ///
+    /// # Errors
+    ///
+    /// Of the database.
+    pub async fn expire(&mut self, leader: &Session) -> Result<(), PgError> {
+        let next = registry::expire_leases(leader).await?;
+        let soon =
+            next.map(|ms| Duration::from_secs_f64((ms / 1000.0).clamp(0.05, IDLE_EVERY.as_secs_f64())));
+        // With leases about, look at least as often as the shortest lease.
+        let mut wait = soon.map_or(IDLE_EVERY, |soon| soon.min(LEASES_EVERY));
+        if self.blocked {
+            self.redrive(leader).await?;
+            wait = wait.min(LEASES_EVERY);
+        }
+        self.next_expiry = Instant::now() + wait;
+        Ok(())
+    }
+
+    async fn redrive(&mut self, leader: &Session) -> Result<(), PgError> {
+        match dead::redrive_blocked(leader, REDRIVE_MAX).await {
+            Ok(redriven) => {
+                self.blocked = redriven.left > 0 || redriven.taken as i64 == REDRIVE_MAX;
+                if redriven.taken > 0 {
+                    tracing::info!(
+                        items.created = redriven.taken,
+                        "what had blocked dead letters is mended; their items are enqueued"
+                    );
+                }
+                Ok(())
+            }
+            Err(error) if error.policy() == Policy::Reconnect => Err(error),
+            Err(error) => {
+                tracing::warn!(error = %error, "blocked dead letters could not be tried again");
+                rollback(leader).await
+            }
+        }
+    }
+
+    /// Starts the keeper of partitions, or takes note of how it ended.
+    pub async fn keep_partitions(&mut self, environment: &Environment, now: Timestamp) {
+        if let Some(task) = self.keeper.take() {
+            let wait = match task.await {
+                Ok(Ok(())) => PARTITIONS_EVERY,
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %error, "keeping the partitions failed, will be tried again");
+                    PARTITIONS_RETRY
+                }
+                Err(_) => PARTITIONS_RETRY,
+            };
+            self.next_partitions = Instant::now() + wait;
+            return;
+        }
+        let options = environment.options.clone();
+        let config = environment.config.clone();
+        self.keeper = Some(tokio::spawn(housekeeping(options, config, now)));
+    }
+}
+
+impl Drop for Chores {
+    fn drop(&mut self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.abort();
+        }
+    }
+}
+
+/// The hourly chores, on a session of their own.
+async fn housekeeping(
+    options: ConnectOptions,
+    config: Arc<Config>,
+    now: jiff::Timestamp,
+) -> Result<(), PgError> {
+    let session = Session::open(&options, SessionRole::Housekeeping, None).await?;
+    let tables = [
+        (partitions::Table::Events, config.retention.events),
+        (partitions::Table::Decisions, config.retention.decisions),
+    ];
+    for (table, keep) in tables {
+        let keep = jiff::SignedDuration::try_from(keep).unwrap_or(jiff::SignedDuration::MAX);
+        let report = partitions::maintain(&session, table, now, keep).await?;
+        if !report.made.is_empty() || !report.dropped.is_empty() {
+            tracing::info!(made = ?report.made, dropped = ?report.dropped, "partitions were kept");
+        }
+    }
+    Ok(())
+}

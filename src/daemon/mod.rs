@@ -1,0 +1,22 @@
+//! The shell: what runs, when, and what is told about it.
+//!
+//! `run` waits for the database and for leadership; `term` is one time of
+//! leadership, from connecting to losing a session; `pass` and `ticks` are the
+//! transactions; `doorbell` says when to look. No decision about an event is
+//! made here.
+
+pub mod bell;
+pub mod caution;
+pub mod chores;
+pub mod clock;
+pub mod doorbell;
+pub mod failpoint;
+pub mod http;
+pub mod load;
+pub mod pass;
+pub mod reload;
+pub mod run;
+pub mod status;
+pub mod telemetry;
+pub mod term;
+pub mod ticks;

@@ -1,0 +1,380 @@
+//! The pass over the log: claim → match → plan → enqueue, one transaction.
+//!
+//! Start here to understand the daemon. Claiming is one round trip, enqueueing
+//! and committing another, whatever the size of the page. If the database
+//! refuses an item the pass is done again more carefully, see [`Care`].
+
+use super::failpoint;
+use crate::pg::dead::{About, DeadLetter, Decision, LetterKind, Outcome};
+use crate::pg::enqueue::{Advance, Enqueued, Verdict, Writer, draft_json};
+use crate::pg::error::{PgError, Policy, policy_of_state};
+use crate::pg::log::{Claim, Claimed, LogReader, Page, PageLimits};
+use crate::pg::session::Session;
+use crate::rules::event::Event;
+use crate::rules::item::ItemDraft;
+use crate::rules::matcher::Matcher;
+use crate::rules::plan;
+use crate::rules::routine::{Routine, RoutineSet};
+use crate::rules::snapshot::PageEnd;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The routines in force, with their index.
+#[derive(Debug)]
+pub struct Force {
+    /// The set.
+    pub set: Arc<RoutineSet>,
+    /// Its index.
+    pub matcher: Matcher,
+}
+
+/// How carefully drafts are put into the inbox. Each level finds guilty drafts
+/// which the one before cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Care {
+    /// All with one statement, which fails if one of them does.
+    Together,
+    /// One statement with an exception block around each.
+    Guarded,
+    /// A statement for each, so that a timeout strikes the one which hangs.
+    Alone,
+    /// As before, and one event at a time: for what kills the connection.
+    OneEvent,
+    /// That one event is set aside without trying.
+    SetAside,
+}
+
+impl Care {
+    /// The next level.
+    #[must_use]
+    pub fn more(self) -> Self {
+        match self {
+            Self::Together => Self::Guarded,
+            Self::Guarded => Self::Alone,
+            Self::Alone => Self::OneEvent,
+            Self::OneEvent | Self::SetAside => Self::SetAside,
+        }
+    }
+}
+
+/// How long a statement may take when drafts go alone.
+const ALONE_TIMEOUT_MS: u32 = 2_000;
+
+/// What a pass did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    /// Rows of the log which were read.
+    pub events: usize,
+    /// What the inbox made of the drafts.
+    pub enqueued: Enqueued,
+    /// Dead letters written.
+    pub dead: usize,
+    /// Those of them which are blocked.
+    pub blocked: usize,
+    /// Matches of events and routines.
+    pub matches: usize,
+    /// How long claiming took.
+    pub claim: Duration,
+    /// How long matching and planning took.
+    pub plan: Duration,
+    /// How long enqueueing and the commit took.
+    pub commit: Duration,
+}
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug)]
+pub enum PassEnd {
+    /// There was nothing new.
+    Empty(Timestamp),
+    /// Something was done; `PageEnd::Full` means there may be more.
+    Worked(Done, PageEnd, Timestamp),
+    /// Another daemon is at it.
+    Taken,
+}
+
+/// A pass and what it works with.
+#[derive(Debug)]
+pub struct LogPass<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// Reads the log.
+    pub reader: &'a LogReader,
+    /// Writes the outcome.
+    pub writer: &'a Writer,
+    /// The routines.
+    pub force: &'a Force,
+    /// How much to claim.
+    pub limits: PageLimits,
+    /// How carefully to enqueue.
+    pub care: Care,
+    /// Why so carefully: the error which a set-aside event is buried with.
+    pub trouble: Option<&'a str>,
+}
+
+/// The source of the log in decisions and letters.
+const SOURCE: &str = "events";
+
+impl LogPass<'_> {
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// Of the database. Nothing was written then; the transaction may still be
+    /// open, and [`rollback`] ends it.
+    pub async fn run(&self) -> Result<PassEnd, PgError> {
+        let began = Instant::now();
+        failpoint::hit("pass.begun");
+        let wants = |kind: &str| self.force.matcher.wants_type(&crate::rules::name::SourceName::log(), kind);
+        let page = match self.reader.claim(self.session, self.limits(), wants).await? {
+            Claim::Taken => return Ok(PassEnd::Taken),
+            Claim::Page(page) => page,
+        };
+        failpoint::hit("pass.claimed");
+        let claim = began.elapsed();
+        if page.next.is_none() {
+            rollback(self.session).await?;
+            return Ok(PassEnd::Empty(page.now));
+        }
+        let mut plan = self.plan(&page);
+        failpoint::hit("pass.planned");
+        let planned = began.elapsed();
+        let enqueued = self.commit(&page, &mut plan).await?;
+        failpoint::hit("pass.committed");
+        let done = Done {
+            events: page.rows,
+            enqueued,
+            dead: plan.letters.len(),
+            blocked: plan.blocked(),
+            matches: plan.matches,
+            claim,
+            plan: planned - claim,
+            commit: began.elapsed() - planned,
+        };
+        Ok(PassEnd::Worked(done, page.end, page.now))
+    }
+
+    fn limits(&self) -> PageLimits {
+        match self.care {
+            Care::Together | Care::Guarded | Care::Alone => self.limits,
+            Care::OneEvent | Care::SetAside => PageLimits { rows: 1, ..self.limits },
+        }
+    }
+
+    fn plan(&self, page: &Page) -> Plan {
+        let mut plan = Plan::default();
+        for claimed in &page.events {
+            match claimed {
+                Claimed::Unwanted => {}
+                Claimed::SetAside { seq, kind, why } => plan.set_aside(*seq, kind, why),
+                Claimed::Event(event) => {
+                    for index in self.force.matcher.matches(event) {
+                        plan.add(&self.force.set.routines[index], event);
+                    }
+                }
+            }
+        }
+        plan
+    }
+
+    async fn commit(&self, page: &Page, plan: &mut Plan) -> Result<Enqueued, PgError> {
+        let advance = Advance::Log(page.next.as_ref());
+        if self.care == Care::Together {
+            let Plan { drafts, decisions, letters, .. } = plan;
+            return self.writer.commit(self.session, SOURCE, drafts, decisions, letters, advance).await;
+        }
+        let verdicts = match self.care {
+            Care::Together | Care::Guarded => self.writer.enqueue_each(self.session, &plan.drafts).await?,
+            Care::Alone | Care::OneEvent => {
+                self.writer.enqueue_singly(self.session, &plan.drafts, ALONE_TIMEOUT_MS).await?
+            }
+            Care::SetAside => {
+                let message =
+                    self.trouble.unwrap_or("the connection was lost whenever it was tried").to_owned();
+                let verdict = Verdict::Refused { sqlstate: "XX000".into(), message };
+                vec![verdict; plan.drafts.len()]
+            }
+        };
+        let events = page.events.iter().filter_map(|claimed| match claimed {
+            Claimed::Event(event) => Some(event.as_ref()),
+            Claimed::Unwanted | Claimed::SetAside { .. } => None,
+        });
+        let enqueued = plan.judge(SOURCE, &verdicts, &events.collect::<Vec<_>>());
+        self.writer.commit(self.session, SOURCE, &[], &plan.decisions, &plan.letters, advance).await?;
+        Ok(enqueued)
+    }
+}
+
+/// Ends a transaction which failed, if there is one.
+///
+/// # Errors
+///
+/// If the connection is gone.
+pub async fn rollback(session: &Session) -> Result<(), PgError> {
+    Ok(session.client().batch_execute("rollback").await?)
+}
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) drafts: Vec<ItemDraft>,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) letters: Vec<DeadLetter>,
+    pub(super) matches: usize,
+}
+
+impl Plan {
+    /// How many letters wait for a grant or a column.
+    pub(super) fn blocked(&self) -> usize {
+        self.letters.iter().filter(|letter| letter.kind == LetterKind::Blocked).count()
+    }
+
+    fn add(&mut self, routine: &Routine, event: &Event) {
+        self.matches += 1;
+        match plan::plan_event(routine, event) {
+            Ok(drafts) => self.drafts.extend(drafts),
+            Err(error) => {
+                self.bury(About::Event(event.seq), SOURCE, routine, &error.to_string(), Some(event))
+            }
+        }
+    }
+
+    /// A routine could not make an item of an event or a tick.
+    pub(super) fn bury(
+        &mut self,
+        about: About,
+        source: &str,
+        routine: &Routine,
+        why: &str,
+        event: Option<&Event>,
+    ) {
+        let named = Some((routine.name.clone(), routine.version.clone()));
+        self.decisions.push(Decision {
+            about,
+            source: source.into(),
+            routine: named.clone(),
+            item: None,
+            outcome: Outcome::Dead,
+            reason: why.to_owned(),
+            met_item_id: None,
+        });
+        self.letters.push(DeadLetter {
+            about,
+            kind: LetterKind::Failed,
+            source: source.into(),
+            routine: named,
+            item: None,
+            sqlstate: None,
+            message: why.to_owned(),
+            event: event.map(event_json),
+            draft: None,
+        });
+    }
+
+    fn set_aside(&mut self, seq: i64, kind: &str, why: &str) {
+        let message = format!("the event of type {kind} was set aside: {why}");
+        self.decisions.push(Decision {
+            about: About::Event(seq),
+            source: SOURCE.into(),
+            routine: None,
+            item: None,
+            outcome: Outcome::Oversized,
+            reason: message.clone(),
+            met_item_id: None,
+        });
+        self.letters.push(DeadLetter {
+            about: About::Event(seq),
+            kind: LetterKind::Oversized,
+            source: SOURCE.into(),
+            routine: None,
+            item: None,
+            sqlstate: None,
+            message,
+            event: None,
+            draft: None,
+        });
+    }
+
+    /// Turns what the inbox said of each draft into decisions and letters.
+    pub(super) fn judge(&mut self, source: &str, verdicts: &[Verdict], events: &[&Event]) -> Enqueued {
+        let mut enqueued = Enqueued::default();
+        for (draft, verdict) in self.drafts.iter().zip(verdicts) {
+            let (outcome, reason, met_item_id) = match verdict {
+                Verdict::Created => {
+                    enqueued.created += 1;
+                    continue;
+                }
+                Verdict::Duplicate(met) => {
+                    enqueued.duplicates += 1;
+                    (Outcome::Duplicate, "an item with the same dedup key was there before".to_owned(), *met)
+                }
+                Verdict::Refused { sqlstate, message } => {
+                    let letter = refusal(source, draft, sqlstate, message, events);
+                    let outcome = match letter.kind {
+                        LetterKind::Blocked => Outcome::Blocked,
+                        LetterKind::Refused | LetterKind::Failed | LetterKind::Oversized => Outcome::Dead,
+                    };
+                    self.letters.push(letter);
+                    (outcome, format!("the inbox refused it: {message} (SQLSTATE {sqlstate})"), None)
+                }
+            };
+            self.decisions.push(Decision {
+                about: about(draft),
+                source: source.into(),
+                routine: Some((draft.routine.clone(), draft.version.clone())),
+                item: Some(draft.item.clone()),
+                outcome,
+                reason,
+                met_item_id,
+            });
+        }
+        enqueued
+    }
+}
+
+fn about(draft: &ItemDraft) -> About {
+    match draft.cause {
+        crate::rules::item::Cause::Event(seq) => About::Event(seq),
+        crate::rules::item::Cause::Tick(tick) => About::Ticks { first: tick, last: tick, count: 1 },
+    }
+}
+
+fn refusal(source: &str, draft: &ItemDraft, sqlstate: &str, message: &str, events: &[&Event]) -> DeadLetter {
+    let kind = match policy_of_state(sqlstate) {
+        Policy::Blocked => LetterKind::Blocked,
+        _ => LetterKind::Refused,
+    };
+    let about = about(draft);
+    let event = match about {
+        About::Event(seq) => events.iter().find(|event| event.seq == seq).map(|event| event_json(event)),
+        About::Ticks { .. } => None,
+    };
+    DeadLetter {
+        about,
+        kind,
+        source: source.into(),
+        routine: Some((draft.routine.clone(), draft.version.clone())),
+        item: Some((draft.item.clone(), draft.queue.as_str().to_owned())),
+        sqlstate: Some(sqlstate.to_owned()),
+        message: message.to_owned(),
+        event,
+        draft: Some(draft_json(draft)),
+    }
+}
+
+/// An event as JSON text, with the names of CloudEvents.
+fn event_json(event: &Event) -> String {
+    serde_json::json!({
+        "seq": event.seq,
+        "id": event.id,
+        "source": event.origin,
+        "type": event.kind,
+        "subject": event.subject,
+        "time": event.time.to_string(),
+        "tenant": event.tenant,
+        "data": event.data,
+        "old": event.old,
+        "meta": event.meta,
+    })
+    .to_string()
+}

@@ -1,0 +1,309 @@
+//! The life of a daemon: wait for the database, migrate, stand by, lead, and
+//! again from the beginning whenever something is lost.
+
+use super::caution::Caution;
+use super::load::{LoadError, load_dir, load_texts};
+use super::pass::Force;
+use super::status::{Role, Status};
+use super::term::{Environment, TermEnd, lead};
+use super::{http, reload};
+use crate::config::{Config, HttpListen, MigrateMode};
+use crate::pg::connect::ConnectOptions;
+use crate::pg::error::PgError;
+use crate::pg::session::{Session, SessionRole};
+use crate::pg::{migrate, registry};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// The first pause before connecting again, doubled each time.
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How often a standby tries to lead.
+const STANDBY_EVERY: Duration = Duration::from_secs(2);
+/// Only this long after a stop may the end take beyond the pass in hand.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a daemon ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No routines: the folder is broken, and there was no good set before.
+    #[error("{0}")]
+    Routines(LoadError),
+    /// The schema cannot be used, and waiting will not help.
+    #[error(transparent)]
+    Migrate(#[from] migrate::MigrateError),
+    /// Something of the system failed.
+    #[error("{what}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Runs a daemon until `stop` becomes true.
+///
+/// # Errors
+///
+/// Only at the start, for what waiting does not mend; afterwards it reconnects.
+pub async fn run(
+    config: Arc<Config>,
+    options: ConnectOptions,
+    status: Arc<Status>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), RunError> {
+    if let HttpListen::On(address) = config.http.listen {
+        let what = format!("cannot listen on {address}");
+        http::serve(address, status.clone()).await.map_err(|source| RunError::Io { what, source })?;
+    }
+    let loaded = load_dir(&config.daemon.routines);
+    let mut stopping = stop.clone();
+    let first = tokio::select! {
+        result = prepare(&config, &options, &status, loaded) => result?,
+        _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+    };
+    let (force_to, force) = watch::channel(first);
+    let watcher =
+        tokio::spawn(reload::watch_folder(config.daemon.routines.clone(), status.clone(), force_to));
+    let instance = instance_name();
+    tracing::info!(daemon.instance = %instance, database = %options.describe(), "hearken is up");
+    let mut environment = Environment { config, options, status, force, stop, instance };
+    tokio::select! {
+        () = keep_leading(&mut environment) => {}
+        _ = stopping_too_long(stopping) => tracing::warn!("the pass in hand took too long; leaving it to be rolled back"),
+    }
+    watcher.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn stopping_too_long(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+    tokio::time::sleep(STOP_WITHIN).await;
+}
+
+/// Waits for the database, brings the schema up to date, and settles which
+/// routines to begin with.
+async fn prepare(
+    config: &Config,
+    options: &ConnectOptions,
+    status: &Status,
+    loaded: Result<crate::rules::routine::RoutineSet, LoadError>,
+) -> Result<Arc<Force>, RunError> {
+    let mut backoff = Backoff::new();
+    loop {
+        match prepare_once(config, options).await {
+            Ok(last) => {
+                status.well("database");
+                return settle_routines(status, loaded, last);
+            }
+            Err(PrepareError::Fatal(error)) => return Err(error),
+            Err(PrepareError::Wait(error)) => {
+                status.trouble("database", error.to_string());
+                tracing::warn!(error = %error, database = %options.describe(), "waiting for the database");
+                backoff.pause().await;
+            }
+            Err(PrepareError::Schema(error)) => {
+                status.trouble("migrations", error.to_string());
+                tracing::warn!("{error}");
+                backoff.pause().await;
+            }
+        }
+    }
+}
+
+enum PrepareError {
+    Wait(PgError),
+    Schema(migrate::MigrateError),
+    Fatal(RunError),
+}
+
+impl From<PgError> for PrepareError {
+    fn from(error: PgError) -> Self {
+        Self::Wait(error)
+    }
+}
+
+type LastSet = Option<Vec<(String, String)>>;
+
+async fn prepare_once(config: &Config, options: &ConnectOptions) -> Result<LastSet, PrepareError> {
+    let session = Session::open(options, SessionRole::Tool, None).await.map_err(PgError::from)?;
+    let sort = |error| match error {
+        migrate::MigrateError::Newer(_) | migrate::MigrateError::Drift(_) => {
+            PrepareError::Fatal(RunError::Migrate(error))
+        }
+        migrate::MigrateError::Database(error) => PrepareError::Wait(error),
+        migrate::MigrateError::Failed { source, .. } if source.is_of_the_moment() => {
+            PrepareError::Wait(source)
+        }
+        migrate::MigrateError::Failed { .. } => PrepareError::Fatal(RunError::Migrate(error)),
+        migrate::MigrateError::Missing(_) => PrepareError::Schema(error),
+    };
+    let missing = migrate::status(&session).await.map_err(sort)?.missing();
+    match config.daemon.migrate {
+        _ if missing.is_empty() => {}
+        MigrateMode::Off => return Err(PrepareError::Schema(migrate::MigrateError::Missing(missing))),
+        MigrateMode::Auto => {
+            let applied = migrate::run(&session).await.map_err(sort)?;
+            if !applied.is_empty() {
+                tracing::info!(migrations = ?applied, "the schema was brought up to date");
+            }
+        }
+    }
+    Ok(registry::last_set(&session).await?)
+}
+
+/// Design: at start with a broken set, the last good one is taken; if there is
+/// none, there is nothing to run.
+fn settle_routines(
+    status: &Status,
+    loaded: Result<crate::rules::routine::RoutineSet, LoadError>,
+    last: LastSet,
+) -> Result<Arc<Force>, RunError> {
+    status.well("migrations");
+    match loaded {
+        Ok(set) => {
+            reload::tell(status, &set);
+            Ok(reload::force(set))
+        }
+        Err(error) => {
+            let Some(Ok(set)) = last.map(|texts| load_texts(&texts)) else {
+                return Err(RunError::Routines(error));
+            };
+            reload::complain(status, &error);
+            reload::tell(status, &set);
+            Ok(reload::force(set))
+        }
+    }
+}
+
+async fn keep_leading(environment: &mut Environment) {
+    let mut backoff = Backoff::new();
+    let mut caution = Caution::default();
+    while !*environment.stop.borrow() {
+        match stand_and_lead(environment, &mut caution, &mut backoff).await {
+            TermEnd::Stopped => return,
+            TermEnd::Lost(error) => {
+                caution.lost(&error);
+                caution.suspect();
+                environment.status.role(Role::Starting);
+                environment.status.trouble("database", error.to_string());
+                tracing::warn!(error = %error, "lost the database; connecting again");
+                let mut stop = environment.stop.clone();
+                tokio::select! {
+                    () = backoff.pause() => {}
+                    _ = stop.wait_for(|stop| *stop) => return,
+                }
+            }
+        }
+    }
+}
+
+async fn stand_and_lead(
+    environment: &mut Environment,
+    caution: &mut Caution,
+    backoff: &mut Backoff,
+) -> TermEnd {
+    let leader = match Session::open(&environment.options, SessionRole::Leader, None).await {
+        Ok(leader) => leader,
+        Err(error) => return TermEnd::Lost(error.into()),
+    };
+    match stand_by(environment, &leader).await {
+        Ok(true) => {}
+        Ok(false) => return TermEnd::Stopped,
+        Err(error) => return TermEnd::Lost(error),
+    }
+    environment.status.well("database");
+    backoff.reset();
+    lead(environment, &leader, caution).await
+}
+
+/// Tries to lead until it may (true) or is told to stop (false).
+async fn stand_by(environment: &mut Environment, leader: &Session) -> Result<bool, PgError> {
+    let mut told: Option<String> = None;
+    loop {
+        if registry::try_lead(leader).await? {
+            return Ok(true);
+        }
+        environment.status.well("database");
+        environment.status.role(Role::Standby);
+        let own = environment.force.borrow().set.hash.clone();
+        if told.as_ref() != Some(&own) {
+            tell_standby(environment, leader, &own).await?;
+            told = Some(own);
+        }
+        // Several standbys must not try in step.
+        let pause = STANDBY_EVERY.mul_f64(rand::random_range(0.75..1.25));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = leader.closed() => return Err(PgError::lost("the standby's session")),
+            _ = environment.stop.wait_for(|stop| *stop) => return Ok(false),
+        }
+    }
+}
+
+async fn tell_standby(environment: &Environment, leader: &Session, own: &str) -> Result<(), PgError> {
+    tracing::info!("standing by: another daemon leads");
+    registry::report(leader, &environment.instance, "standby", own).await?;
+    if registry::last_hash(leader).await?.is_some_and(|hash| hash != own) {
+        tracing::warn!(routines.hash = own, "this standby has other routines than those in force");
+    }
+    Ok(())
+}
+
+/// Growing pauses with jitter.
+#[derive(Debug)]
+struct Backoff {
+    pause: Duration,
+}
+
+impl Backoff {
+    fn new() -> Self {
+        Self { pause: BACKOFF_FIRST }
+    }
+
+    fn reset(&mut self) {
+        self.pause = BACKOFF_FIRST;
+    }
+
+    async fn pause(&mut self) {
+        tokio::time::sleep(self.pause.mul_f64(rand::random_range(0.75..1.25))).await;
+        self.pause = (self.pause * 2).min(BACKOFF_MAX);
+    }
+}
+
+fn instance_name() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    format!("{}:{}:{:08x}", host.as_deref().unwrap_or("?"), std::process::id(), rand::random::<u32>())
+}
+
+/// Becomes true on SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// If the signals cannot be caught.
+pub fn stop_on_signals() -> std::io::Result<watch::Receiver<bool>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (tx, rx) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping after the pass in hand");
+        tx.send_replace(true);
+        // Whoever sends it twice means it.
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(rx)
+}

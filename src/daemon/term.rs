@@ -1,0 +1,526 @@
+//! One time of leadership: from connecting to losing a session.
+//!
+//! Whatever is lost, a backend, the server, the network, the answer is one:
+//! drop all sessions, connect again, LISTEN, and look before calling ourselves
+//! well. What a term knows and the database does not is nothing but hints.
+
+use super::bell::Bell;
+use super::caution::Caution;
+use super::chores::Chores;
+use super::clock::DbClock;
+use super::doorbell::{Doorbell, Lock};
+use super::pass::{Done, Force, LogPass, PassEnd, rollback};
+use super::status::{Role, Status};
+use super::ticks::{self, Planner, TickEnd, TickPass};
+use crate::config::{Config, DoorbellMode};
+use crate::pg::connect::ConnectOptions;
+use crate::pg::enqueue::Writer;
+use crate::pg::error::{PgError, Policy};
+use crate::pg::log::{Begin, LogReader, PageLimits};
+use crate::pg::session::{Session, SessionRole};
+use crate::pg::{doorbell, registry, schedules};
+use crate::rules::snapshot::PageEnd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Between two proofs that the sessions live.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// A listener which does not hear itself within this is deaf.
+const ECHO_WITHIN: Duration = Duration::from_secs(5);
+/// The pause between two looks while awake.
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
+/// Looks in a row that found something while S waits, after which the request
+/// is cancelled: the load is sustained and the bells would make writers queue.
+const BUSY_LOOKS: u32 = 16;
+
+/// Why a term ended.
+#[derive(Debug)]
+pub enum TermEnd {
+    /// We were told to stop.
+    Stopped,
+    /// A session was lost.
+    Lost(PgError),
+}
+
+/// What a term needs from outside.
+#[derive(Debug)]
+pub struct Environment {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// Where the database is.
+    pub options: ConnectOptions,
+    /// What is told about us.
+    pub status: Arc<Status>,
+    /// The routines in force, and their changes.
+    pub force: watch::Receiver<Arc<Force>>,
+    /// Becomes true when we are to stop.
+    pub stop: watch::Receiver<bool>,
+    /// Our name in `hearken.daemons`.
+    pub instance: String,
+}
+
+/// The sessions and the state of a term.
+#[derive(Debug)]
+struct Term<'a> {
+    environment: &'a mut Environment,
+    leader: &'a Session,
+    work: Session,
+    listener: Option<Session>,
+    bell: Arc<Bell>,
+    doorbell: Doorbell,
+    reader: LogReader,
+    writer: Writer,
+    force: Arc<Force>,
+    planner: Planner,
+    clock: DbClock,
+    caution: &'a mut Caution,
+    rows: i64,
+    echo: Option<(u64, Instant)>,
+    chores: Chores,
+}
+
+/// Leads until a session is lost or we are told to stop. `leader` holds the
+/// leader's lock.
+pub async fn lead(environment: &mut Environment, leader: &Session, caution: &mut Caution) -> TermEnd {
+    let mut term = match Term::begin(environment, leader, caution).await {
+        Ok(term) => term,
+        Err(error) => return TermEnd::Lost(error),
+    };
+    match term.run().await {
+        Ok(()) => TermEnd::Stopped,
+        Err(error) => TermEnd::Lost(error),
+    }
+}
+
+/// What a look found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// Nothing new.
+    Nothing,
+    /// Something, all of it.
+    All,
+    /// Something, and there is more; or the pass failed and is to be repeated.
+    More,
+}
+
+/// What woke us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wake {
+    Bell,
+    Granted,
+    Tick,
+    Poll,
+    Ping,
+    Expiry,
+    Partitions,
+    Reload,
+    Stop,
+}
+
+impl<'a> Term<'a> {
+    async fn begin(
+        environment: &'a mut Environment,
+        leader: &'a Session,
+        caution: &'a mut Caution,
+    ) -> Result<Self, PgError> {
+        let bell = Arc::new(Bell::default());
+        let work = Session::open(&environment.options, SessionRole::Work, None).await?;
+        work.limit_statements(environment.config.daemon.statement_timeout).await?;
+        let (listener, doorbell) = match environment.config.daemon.doorbell {
+            DoorbellMode::Off => (None, Doorbell::off()),
+            DoorbellMode::On => {
+                let listener =
+                    Session::open(&environment.options, SessionRole::Listener, Some(hear(&bell))).await?;
+                doorbell::listen(&listener).await?;
+                let lock = Session::open(&environment.options, SessionRole::Doorbell, None).await?;
+                (Some(listener), Doorbell::on(Arc::new(lock)))
+            }
+        };
+        let reader = LogReader::prepare(&work).await?;
+        let writer = Writer::prepare(&work).await?;
+        match reader.begin(&work).await? {
+            Begin::First => tracing::info!("reading the log from its beginning"),
+            Begin::Same => {}
+            Begin::Restored { seq } => {
+                tracing::warn!(
+                    event.seq = seq,
+                    "the database was restored from a dump; working off its backlog"
+                );
+            }
+        }
+        let force = environment.force.borrow_and_update().clone();
+        let now = schedules::now(&work).await?;
+        let rows = environment.config.daemon.batch_min;
+        let mut term = Self {
+            environment,
+            leader,
+            work,
+            listener,
+            bell,
+            doorbell,
+            reader,
+            writer,
+            planner: Planner::default(),
+            force,
+            clock: DbClock::heard(now),
+            caution,
+            rows: i64::from(rows),
+            echo: None,
+            chores: Chores::due(),
+        };
+        term.adopt(now).await?;
+        Ok(term)
+    }
+
+    /// Puts a set of routines in force: recorded, and its schedules planned.
+    async fn adopt(&mut self, on_duty_since: jiff::Timestamp) -> Result<(), PgError> {
+        registry::record_set(&self.work, &self.force.set).await?;
+        let planned = schedules::adopt(&self.work, &ticks::fingerprints(&self.force)).await?;
+        self.planner = Planner::new(&self.force, &planned, on_duty_since);
+        registry::report(&self.work, &self.environment.instance, "leader", &self.force.set.hash).await?;
+        let count = self.force.set.routines.len();
+        tracing::info!(routines.count = count, routines.hash = %self.force.set.hash, "routines are in force");
+        Ok(())
+    }
+
+    /// The loop. Each turn clears the flag, looks, and then waits for a reason
+    /// to look again.
+    async fn run(&mut self) -> Result<(), PgError> {
+        let mut look = true;
+        let mut well = false;
+        let mut quiet_since: Option<Instant> = None;
+        let mut busy = 0_u32;
+        let mut next_ping = Instant::now() + PING_EVERY;
+        let mut next_poll = Instant::now();
+        loop {
+            if *self.environment.stop.borrow() {
+                return self.stop().await;
+            }
+            if look {
+                let found = self.look().await?;
+                next_poll = Instant::now() + self.poll();
+                if !well {
+                    well = true;
+                    self.environment.status.role(Role::Leader);
+                    self.environment.status.looked();
+                    self.environment.status.metrics.terms.inc();
+                    tracing::info!("leading");
+                }
+                if found == Found::Nothing {
+                    busy = 0;
+                } else {
+                    quiet_since = None;
+                    busy += 1;
+                    let asked = matches!(self.doorbell.lock, Lock::Asked(_));
+                    if matches!(self.doorbell.lock, Lock::Held) || (asked && busy >= BUSY_LOOKS) {
+                        self.doorbell.wake(&self.work).await?;
+                    }
+                    self.tick_if_due().await?;
+                    // While S waits, whoever is not in this page rings.
+                    if found == Found::More || !matches!(self.doorbell.lock, Lock::Asked(_)) {
+                        continue;
+                    }
+                }
+            }
+            self.tick_if_due().await?;
+            let quiet = *quiet_since.get_or_insert_with(Instant::now);
+            if matches!(self.doorbell.lock, Lock::Free)
+                && quiet.elapsed() >= self.environment.config.daemon.linger
+            {
+                self.doorbell.ask();
+            }
+            let wake = self.wait(next_ping, next_poll).await?;
+            look = match wake {
+                Wake::Bell => {
+                    self.environment.status.metrics.bells.inc();
+                    quiet_since = None;
+                    if matches!(self.doorbell.lock, Lock::Held) {
+                        self.doorbell.wake(&self.work).await?;
+                    }
+                    true
+                }
+                Wake::Granted | Wake::Poll => true,
+                Wake::Stop | Wake::Tick => false,
+                Wake::Ping => {
+                    self.ping().await?;
+                    next_ping =
+                        Instant::now() + PING_EVERY.min(self.echo.map_or(PING_EVERY, |_| ECHO_WITHIN));
+                    false
+                }
+                Wake::Expiry => {
+                    answered(ECHO_WITHIN, self.chores.expire(self.leader)).await?;
+                    false
+                }
+                Wake::Partitions => {
+                    self.chores.keep_partitions(self.environment, self.clock.now()).await;
+                    false
+                }
+                Wake::Reload => {
+                    self.force = self.environment.force.borrow_and_update().clone();
+                    self.adopt(self.clock.now()).await?;
+                    false
+                }
+            };
+        }
+    }
+
+    fn poll(&self) -> Duration {
+        match self.doorbell.lock {
+            Lock::Off => self.environment.config.daemon.poll,
+            Lock::Free | Lock::Asked(_) | Lock::Held => self.environment.config.daemon.reconcile,
+        }
+    }
+
+    /// Waits for a reason to do something.
+    async fn wait(&mut self, next_ping: Instant, next_poll: Instant) -> Result<Wake, PgError> {
+        let next_tick = self.planner.next().map(|at| self.clock.instant_of(at));
+        let next_look = match self.doorbell.lock {
+            Lock::Free => Instant::now() + LOOK_PAUSE,
+            Lock::Off | Lock::Asked(_) | Lock::Held => next_poll,
+        };
+        let keeping = self.chores.is_keeping();
+        let lock_session = self.doorbell.session().cloned();
+        let environment = &mut *self.environment;
+        tokio::select! {
+            biased;
+            _ = environment.stop.changed() => Ok(Wake::Stop),
+            () = self.work.closed() => Err(PgError::lost("the session which runs passes")),
+            () = self.leader.closed() => Err(PgError::lost("the session which holds the leader's lock")),
+            () = closed(self.listener.as_ref()) => Err(PgError::lost("the listener")),
+            () = closed(lock_session.as_deref()) => Err(PgError::lost("the session of the doorbell")),
+            () = self.bell.wait() => Ok(Wake::Bell),
+            granted = self.doorbell.granted() => granted.map(|()| Wake::Granted),
+            () = at(next_tick) => Ok(Wake::Tick),
+            _ = environment.force.changed() => Ok(Wake::Reload),
+            () = at(Some(next_ping)) => Ok(Wake::Ping),
+            () = at(Some(self.chores.next_expiry)) => Ok(Wake::Expiry),
+            () = at(Some(self.chores.next_partitions)), if !keeping => Ok(Wake::Partitions),
+            () = self.chores.kept() => Ok(Wake::Partitions),
+            () = at(Some(next_look)) => Ok(Wake::Poll),
+        }
+    }
+
+    /// Clears the flag and runs one pass.
+    async fn look(&mut self) -> Result<Found, PgError> {
+        self.bell.clear();
+        let daemon = &self.environment.config.daemon;
+        let limits = PageLimits {
+            rows: self.rows,
+            bytes: i64::try_from(daemon.batch_bytes).unwrap_or(i64::MAX),
+            data_max: i64::try_from(daemon.data_max).unwrap_or(i64::MAX),
+        };
+        self.caution.enter();
+        let pass = LogPass {
+            session: &self.work,
+            reader: &self.reader,
+            writer: &self.writer,
+            force: &self.force,
+            limits,
+            care: self.caution.care,
+            trouble: self.caution.trouble.as_deref(),
+        };
+        let began = Instant::now();
+        let result = answered(self.environment.config.daemon.statement_timeout, pass.run()).await;
+        let metrics = &self.environment.status.metrics;
+        match result {
+            Ok(PassEnd::Empty(now)) => {
+                metrics.empty.inc();
+                self.clock = DbClock::heard(now);
+                self.environment.status.looked();
+                self.caution.forget();
+                Ok(Found::Nothing)
+            }
+            Ok(PassEnd::Taken) => {
+                self.caution.leave();
+                tokio::time::sleep(LOOK_PAUSE).await;
+                Ok(Found::More)
+            }
+            Ok(PassEnd::Worked(done, end, now)) => {
+                metrics.pass_seconds.observe(began.elapsed().as_secs_f64());
+                self.clock = DbClock::heard(now);
+                self.tell(&done, "pass");
+                self.grow(end, done.events);
+                self.caution.forget();
+                Ok(if end == PageEnd::Full { Found::More } else { Found::All })
+            }
+            Err(error) => {
+                metrics.failed.inc();
+                self.recover(error).await?;
+                Ok(Found::More)
+            }
+        }
+    }
+
+    fn grow(&mut self, end: PageEnd, rows: usize) {
+        let daemon = &self.environment.config.daemon;
+        let (min, max) = (i64::from(daemon.batch_min), i64::from(daemon.batch_max));
+        self.rows = match end {
+            PageEnd::Full => (self.rows * 2).min(max),
+            PageEnd::Last if (rows as i64) < self.rows / 2 => (self.rows / 2).max(min),
+            PageEnd::Last => self.rows,
+        };
+    }
+
+    fn tell(&mut self, done: &Done, what: &str) {
+        if done.blocked > 0 && self.chores.block() {
+            tracing::warn!(
+                dead.blocked = done.blocked,
+                "items are blocked: a grant or a column is missing, see hearken.dead_letters"
+            );
+        }
+        let metrics = &self.environment.status.metrics;
+        metrics.passes.inc();
+        metrics.events.inc_by(done.events as u64);
+        metrics.matches.inc_by(done.matches as u64);
+        metrics.items.inc_by(done.enqueued.created);
+        metrics.duplicates.inc_by(done.enqueued.duplicates);
+        metrics.dead.inc_by(done.dead as u64);
+        self.environment.status.looked();
+        tracing::info!(
+            events.count = done.events,
+            matches.count = done.matches,
+            items.created = done.enqueued.created,
+            items.duplicate = done.enqueued.duplicates,
+            dead.count = done.dead,
+            claim_ms = ms(done.claim),
+            plan_ms = ms(done.plan),
+            commit_ms = ms(done.commit),
+            "{what}"
+        );
+    }
+
+    /// Decides what a failed pass means, ends its transaction, and waits where
+    /// waiting helps.
+    async fn recover(&mut self, error: PgError) -> Result<(), PgError> {
+        let policy = error.policy();
+        if policy == Policy::Reconnect || self.work.is_closed() {
+            return Err(error);
+        }
+        self.caution.leave();
+        rollback(&self.work).await?;
+        tracing::warn!(error = %error, policy = ?policy, care = ?self.caution.care, "a pass failed and was rolled back");
+        self.caution.strike(&error);
+        match policy {
+            Policy::Narrow | Policy::Refused | Policy::Blocked => self.caution.escalate(),
+            Policy::RetryLater | Policy::Reconnect => {
+                tokio::time::sleep(self.caution.pause()).await;
+                if self.caution.is_suspicious() && self.writes_work().await {
+                    self.caution.escalate();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the database takes other writes: if not, the batch is innocent.
+    async fn writes_work(&self) -> bool {
+        let hash = &self.force.set.hash;
+        registry::report(&self.work, &self.environment.instance, "leader", hash).await.is_ok()
+    }
+
+    async fn tick_if_due(&mut self) -> Result<(), PgError> {
+        let now = self.clock.now();
+        if self.planner.next().is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let pass = TickPass {
+            session: &self.work,
+            writer: &self.writer,
+            force: &self.force,
+            care: self.caution.care,
+        };
+        self.caution.enter();
+        let timeout = self.environment.config.daemon.statement_timeout;
+        match answered(timeout, pass.run(&mut self.planner, now)).await {
+            Ok(TickEnd::Worked(done, now)) => {
+                self.clock = DbClock::heard(now);
+                self.tell(&done, "ticks");
+                self.caution.forget();
+                Ok(())
+            }
+            Ok(TickEnd::Early(now)) => {
+                self.clock = DbClock::heard(now);
+                self.caution.leave();
+                Ok(())
+            }
+            Ok(TickEnd::Taken) => {
+                self.caution.leave();
+                tokio::time::sleep(LOOK_PAUSE).await;
+                Ok(())
+            }
+            Err(error) => {
+                self.environment.status.metrics.failed.inc();
+                self.recover(error).await
+            }
+        }
+    }
+
+    /// Proves that the sessions live: S by an empty statement, N by hearing
+    /// itself.
+    async fn ping(&mut self) -> Result<(), PgError> {
+        if let Some((sent, at)) = self.echo {
+            if self.bell.echoes() < sent && at.elapsed() >= ECHO_WITHIN {
+                return Err(PgError::lost("the listener, which does not hear itself"));
+            }
+            if self.bell.echoes() >= sent {
+                self.echo = None;
+            }
+            return Ok(());
+        }
+        if let (Some(session), Lock::Held | Lock::Free) = (self.doorbell.session(), &self.doorbell.lock) {
+            answered(Duration::ZERO, doorbell::ping(session)).await?;
+        }
+        if let Some(listener) = &self.listener {
+            self.echo = Some((self.bell.echoes() + 1, Instant::now()));
+            answered(Duration::ZERO, doorbell::ring_self(listener)).await?;
+        }
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<(), PgError> {
+        self.doorbell.wake(&self.work).await?;
+        registry::sign_off(&self.work, &self.environment.instance).await
+    }
+}
+
+/// What the listener does with a notification: next to nothing.
+fn hear(bell: &Arc<Bell>) -> crate::pg::session::OnNotify {
+    let bell = Arc::clone(bell);
+    Arc::new(move |notification| {
+        if notification.channel() == doorbell::CHANNEL {
+            bell.ring();
+        } else {
+            bell.echo();
+        }
+    })
+}
+
+async fn closed(session: Option<&Session>) {
+    match session {
+        Some(session) => session.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An answer, or the loss of the session: the server ends statements which take
+/// longer than `timeout`, so that silence well beyond it means that the network
+/// swallows what we send.
+async fn answered<T>(
+    timeout: Duration,
+    asking: impl Future<Output = Result<T, PgError>>,
+) -> Result<T, PgError> {
+    let silence = || PgError::lost("a session which does not answer any more");
+    tokio::time::timeout(timeout + ECHO_WITHIN, asking).await.unwrap_or_else(|_| Err(silence()))
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

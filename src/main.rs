@@ -1,0 +1,5 @@
+//! The `hearken` command.
+
+fn main() -> std::process::ExitCode {
+    hearken::cli::main()
+}

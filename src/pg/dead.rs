@@ -1,0 +1,277 @@
+//! The ledger of every no, and the letters of what failed for good.
+
+use super::error::PgError;
+use super::session::Session;
+use crate::rules::name::{ItemName, RoutineName};
+use crate::rules::routine::Version;
+use jiff::Timestamp;
+
+/// Why an event which matched, or a tick, did not become an item. The texts are
+/// those of the constraint `decisions_outcome_is_known`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its item was there before.
+    Duplicate,
+    /// It failed for good: see the dead letter.
+    Dead,
+    /// It waits for a grant or a column: see the dead letter.
+    Blocked,
+    /// The tick was not run.
+    Missed,
+    /// The event could not be weighed: see the dead letter.
+    Oversized,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Dead => "dead",
+            Self::Blocked => "blocked",
+            Self::Missed => "missed",
+            Self::Oversized => "oversized",
+        }
+    }
+}
+
+/// What a decision is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// An event.
+    Event(i64),
+    /// A run of ticks.
+    Ticks {
+        /// The first.
+        first: Timestamp,
+        /// The last.
+        last: Timestamp,
+        /// How many.
+        count: i64,
+    },
+}
+
+/// One row of `hearken.decisions`.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// What it is about.
+    pub about: About,
+    /// Where the event came from; `schedule` for ticks.
+    pub source: String,
+    /// The routine and its version; none if no routine was asked.
+    pub routine: Option<(RoutineName, Version)>,
+    /// Which of its items.
+    pub item: Option<ItemName>,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// Why, for people.
+    pub reason: String,
+    /// The item which was there before.
+    pub met_item_id: Option<i64>,
+}
+
+/// What kind of failure a letter keeps. The texts are those of the constraint
+/// `dead_letters_kind_is_known`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetterKind {
+    /// The inbox did not take the item.
+    Refused,
+    /// A grant or a column is missing; it is tried again by itself.
+    Blocked,
+    /// The routine could not make an item of the event.
+    Failed,
+    /// The event could not be weighed.
+    Oversized,
+}
+
+impl LetterKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Blocked => "blocked",
+            Self::Failed => "failed",
+            Self::Oversized => "oversized",
+        }
+    }
+}
+
+/// One row of `hearken.dead_letters`.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// What it is about; of a run of ticks only the first is kept.
+    pub about: About,
+    /// What kind of failure.
+    pub kind: LetterKind,
+    /// Where the event came from; `schedule` for ticks.
+    pub source: String,
+    /// The routine and its version; none if no routine was asked.
+    pub routine: Option<(RoutineName, Version)>,
+    /// Which of its items, and for which queue.
+    pub item: Option<(ItemName, String)>,
+    /// The SQLSTATE, where the database refused.
+    pub sqlstate: Option<String>,
+    /// What happened, for people.
+    pub message: String,
+    /// The event as JSON text.
+    pub event: Option<String>,
+    /// The draft as JSON text.
+    pub draft: Option<String>,
+}
+
+/// Writes decisions, in the transaction which is open.
+pub(super) async fn record(session: &Session, decisions: &[Decision]) -> Result<(), PgError> {
+    if decisions.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(decisions.len());
+    for decision in decisions {
+        let (event_seq, first, last, count) = about_columns(decision.about);
+        rows.push(serde_json::json!({
+            "event_seq": event_seq,
+            "first_tick": first,
+            "last_tick": last,
+            "count": count,
+            "met_item_id": decision.met_item_id,
+            "source": decision.source,
+            "routine": decision.routine.as_ref().map(|(name, _)| name.as_str()),
+            "version": decision.routine.as_ref().map(|(_, version)| version.as_str()),
+            "item": decision.item.as_ref().map(ItemName::as_str),
+            "outcome": decision.outcome.as_str(),
+            "reason": clean(&decision.reason),
+        }));
+    }
+    let sql = "\
+        insert into hearken.decisions \
+            (event_seq, first_tick, last_tick, count, met_item_id, source, routine, version, item, outcome, reason) \
+        select * from jsonb_to_recordset($1::text::jsonb) as d ( \
+            event_seq bigint, first_tick timestamptz, last_tick timestamptz, count bigint, met_item_id bigint, \
+            source text, routine text, version text, item text, outcome text, reason text)";
+    session.client().execute(sql, &[&serde_json::Value::Array(rows).to_string()]).await?;
+    Ok(())
+}
+
+/// Writes dead letters, in the transaction which is open.
+pub(super) async fn bury(session: &Session, letters: &[DeadLetter]) -> Result<(), PgError> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<String> = letters.iter().map(letter_json).collect();
+    let events: Vec<Option<&str>> = letters.iter().map(|letter| letter.event.as_deref()).collect();
+    let drafts: Vec<Option<&str>> = letters.iter().map(|letter| letter.draft.as_deref()).collect();
+    let sql = "\
+        insert into hearken.dead_letters \
+            (event_seq, tick, kind, source, routine, version, item, queue, sqlstate, message, event, draft) \
+        select d.event_seq, d.tick, d.kind, d.source, d.routine, d.version, d.item, d.queue, d.sqlstate, d.message, \
+               l.event::json, l.draft::json \
+        from unnest($1::text[], $2::text[], $3::text[]) as l (row, event, draft) \
+        cross join lateral jsonb_to_record(l.row::jsonb) as d ( \
+            event_seq bigint, tick timestamptz, kind text, source text, routine text, version text, item text, \
+            queue text, sqlstate text, message text)";
+    session.client().execute(sql, &[&rows, &events, &drafts]).await?;
+    Ok(())
+}
+
+fn letter_json(letter: &DeadLetter) -> String {
+    let (event_seq, tick, ..) = about_columns(letter.about);
+    serde_json::json!({
+        "event_seq": event_seq,
+        "tick": tick,
+        "kind": letter.kind.as_str(),
+        "source": letter.source,
+        "routine": letter.routine.as_ref().map(|(name, _)| name.as_str()),
+        "version": letter.routine.as_ref().map(|(_, version)| version.as_str()),
+        "item": letter.item.as_ref().map(|(item, _)| item.as_str()),
+        "queue": letter.item.as_ref().map(|(_, queue)| queue),
+        "sqlstate": letter.sqlstate,
+        "message": clean(&letter.message),
+    })
+    .to_string()
+}
+
+type AboutColumns = (Option<i64>, Option<String>, Option<String>, i64);
+
+fn about_columns(about: About) -> AboutColumns {
+    match about {
+        About::Event(seq) => (Some(seq), None, None, 1),
+        About::Ticks { first, last, count } => (None, Some(first.to_string()), Some(last.to_string()), count),
+    }
+}
+
+/// PostgreSQL's text holds no NUL; a message which quotes one must not fail.
+fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// A blocked letter, oldest first.
+#[derive(Clone, Debug)]
+pub struct Blocked {
+    /// Its id.
+    pub id: i64,
+    /// The draft as JSON text.
+    pub draft: String,
+}
+
+/// Blocked letters in order, at most `max`.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn blocked(session: &Session, max: i64) -> Result<Vec<Blocked>, PgError> {
+    let rows = session
+        .client()
+        .query(
+            "select id, draft::text from hearken.dead_letters \
+             where kind = 'blocked' and draft is not null order by id limit $1 for update skip locked",
+            &[&max],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| Blocked { id: row.get(0), draft: row.get(1) }).collect())
+}
+
+/// What became of blocked letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redriven {
+    /// How many became items.
+    pub taken: usize,
+    /// How many are still blocked.
+    pub left: usize,
+}
+
+/// Tries blocked letters again, in order, in a transaction of its own: first
+/// the oldest alone, and if it is taken, the others.
+///
+/// # Errors
+///
+/// Of the database as a whole, never of a single letter. The transaction may
+/// still be open then.
+pub async fn redrive_blocked(session: &Session, max: i64) -> Result<Redriven, PgError> {
+    let client = session.client();
+    client.batch_execute("begin").await?;
+    let letters = blocked(session, max).await?;
+    let mut taken = Vec::new();
+    if let Some((probe, others)) = letters.split_first() {
+        taken = try_letters(session, std::slice::from_ref(probe)).await?;
+        if taken.is_empty() {
+            client.batch_execute("rollback").await?;
+            return Ok(Redriven { taken: 0, left: letters.len() });
+        }
+        taken.extend(try_letters(session, others).await?);
+        client.execute("delete from hearken.dead_letters where id = any($1)", &[&taken]).await?;
+    }
+    client.batch_execute("commit").await?;
+    Ok(Redriven { taken: taken.len(), left: letters.len() - taken.len() })
+}
+
+async fn try_letters(session: &Session, letters: &[Blocked]) -> Result<Vec<i64>, PgError> {
+    let drafts: Vec<&str> = letters.iter().map(|letter| letter.draft.as_str()).collect();
+    let rows = session.client().query("select place, code from hearken.enqueue_each($1)", &[&drafts]).await?;
+    let mut taken = Vec::new();
+    for row in rows {
+        let place = usize::try_from(row.get::<_, i32>(0)).unwrap_or_default();
+        if row.get::<_, Option<String>>(1).is_none()
+            && let Some(letter) = letters.get(place.wrapping_sub(1))
+        {
+            taken.push(letter.id);
+        }
+    }
+    Ok(taken)
+}

@@ -1,0 +1,19 @@
+//! The Postgres edge: everything which knows the client library or SQL.
+//!
+//! The rest of the program speaks to it in values of the pure core. Statements
+//! of more than a line are files in `sql/queries`.
+
+pub mod connect;
+pub mod error;
+pub mod migrate;
+pub mod session;
+mod types;
+
+pub mod dead;
+pub mod demo;
+pub mod doorbell;
+pub mod enqueue;
+pub mod log;
+pub mod partitions;
+pub mod registry;
+pub mod schedules;

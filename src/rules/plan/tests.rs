@@ -1,0 +1,107 @@
+//! Drafts from events and ticks.
+
+use super::*;
+use crate::rules::name::RoutineName;
+use crate::rules::{routine, testing};
+use serde_json::json;
+
+const REFUND: &str = r#"
+title = "Review large refunds"
+[on.event]
+type = "refund.requested"
+[item]
+queue = "finance-agent"
+priority = 5
+title = "Refund {{ data.id }}: {{ data.amount }}"
+instructions = "Look into it."
+[item.context]
+id     = { get = "data.id" }
+amount = { get = "data.amount", type = "number" }
+reason = { get = "data.reason", default = "none", max_len = 5 }
+skus   = { get = "data.items.sku" }
+all    = "{{ data.items }}"
+policy = "R-7"
+limits = [1, "{{ data.amount }}"]
+"#;
+
+#[test]
+fn an_event_becomes_an_item() {
+    let data = json!({ "id": "r1", "amount": 600, "reason": "damäged", "items": [{ "sku": "a" }, {}] });
+    let mut event = testing::event("refund.requested", data);
+    event.tenant = Some("acme".to_owned());
+    let routine = read(REFUND);
+    let drafts = plan_event(&routine, &event).unwrap();
+    let [draft] = &drafts[..] else { panic!("one draft") };
+    assert_eq!(draft.title, "Refund r1: 600");
+    assert_eq!((draft.priority, draft.attempts_max, draft.due_at), (5, 5, None));
+    assert_eq!((draft.cause, draft.tenant.as_deref()), (Cause::Event(7), Some("acme")));
+    assert_eq!(draft.version, routine.version);
+    let want = json!({
+        "id": "r1", "amount": 600, "reason": "damäg", "skus": ["a"], "all": [{ "sku": "a" }, {}],
+        "policy": "R-7", "limits": [1, 600],
+    });
+    assert_eq!(draft.context, want);
+    assert_eq!(plan_event(&routine, &event).unwrap(), drafts);
+}
+
+#[test]
+fn a_default_stands_in_for_what_is_missing_or_null() {
+    for data in [
+        json!({ "id": 1, "amount": 2, "items": [] }),
+        json!({ "id": 1, "amount": 2, "items": [], "reason": null }),
+    ] {
+        let drafts = plan_event(&read(REFUND), &testing::event("refund.requested", data)).unwrap();
+        assert_eq!(drafts[0].context["reason"], "none");
+    }
+}
+
+#[test]
+fn an_error_names_the_field_and_the_path_and_nothing_of_the_event() {
+    check_error(json!({ "amount": 1, "items": [] }), "item.title: `data.id` is missing in this event");
+    check_error(
+        json!({ "id": "r1", "amount": "secret", "items": [] }),
+        "item.context.amount: `data.amount` is text in this event, and `type = \"number\"` is asked for",
+    );
+    check_error(
+        json!({ "id": "r1", "amount": 1 }),
+        "item.context.skus: `data.items.sku` is missing in this event",
+    );
+}
+
+#[test]
+fn a_title_stays_on_one_line_and_short() {
+    let long = "x".repeat(TITLE_CHARS_MAX);
+    let data = json!({ "id": format!("a\nb\t{long}"), "amount": 1, "items": [] });
+    let drafts = plan_event(&read(REFUND), &testing::event("refund.requested", data)).unwrap();
+    assert!(drafts[0].title.starts_with("Refund a b xxx"));
+    assert!(drafts[0].title.ends_with("x…"));
+    assert_eq!(drafts[0].title.chars().count(), TITLE_CHARS_MAX);
+    assert_eq!(one_line("short".to_owned()), "short");
+    assert_eq!(one_line("ü".repeat(TITLE_CHARS_MAX)).chars().count(), TITLE_CHARS_MAX);
+}
+
+#[test]
+fn a_tick_becomes_an_item_in_the_zone_of_its_schedule() {
+    let routine = read(
+        "title = \"x\"\n[[on.schedule]]\nevery = \"1h\"\n[[on.schedule]]\ncron = \"30 2 * * *\"\n\
+         tz = \"Europe/Berlin\"\njitter = \"10m\"\n[item]\nqueue = \"q\"\ntitle = \"{{ tick | date('%H:%M') }}\"\n",
+    );
+    let nightly = "2026-01-05T01:30:00Z".parse::<Timestamp>().unwrap();
+    let draft = &plan_tick(&routine, nightly).unwrap()[0];
+    assert_eq!((draft.title.as_str(), draft.cause), ("02:30", Cause::Tick(nightly)));
+    let due_at = draft.due_at.unwrap();
+    assert!(due_at >= nightly && due_at < nightly + SignedDuration::from_mins(10));
+    let hourly = "2026-01-05T01:00:00Z".parse::<Timestamp>().unwrap();
+    let draft = &plan_tick(&routine, hourly).unwrap()[0];
+    assert_eq!((draft.title.as_str(), draft.due_at), ("01:00", None));
+}
+
+#[track_caller]
+fn check_error(data: Value, want: &str) {
+    let error = plan_event(&read(REFUND), &testing::event("refund.requested", data)).unwrap_err();
+    assert_eq!(error.to_string(), want);
+}
+
+fn read(text: &str) -> Routine {
+    routine::parse(&RoutineName::parse("large-refund").unwrap(), "r.toml", text).unwrap()
+}

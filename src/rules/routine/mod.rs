@@ -1,0 +1,159 @@
+//! Routines: what operators write, one TOML file each.
+//!
+//! A file is read whole, whatever is wrong with it, and all its problems are
+//! reported at once, each with its place. What the language has and this
+//! version has not is refused by name; nothing is ever ignored.
+
+mod context;
+mod item;
+mod literal;
+mod schedule;
+mod set;
+mod syntax;
+mod table;
+mod trigger;
+mod version;
+mod when;
+
+pub use context::{ContextField, ContextValue, FIELDS_MAX, Get, ValueType};
+pub use item::{ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, INSTRUCTIONS_BYTES_MAX, ItemSpec};
+pub use set::RoutineSet;
+pub use trigger::{EventTrigger, Trigger, TypePattern};
+pub use version::Version;
+
+use super::name::RoutineName;
+use super::problem::{Problem, Problems};
+use super::template::Variables;
+use super::when::When;
+use std::ops::Range;
+use std::sync::Arc;
+use table::{Findings, Keys, Table};
+use toml::de::DeTable;
+
+/// The longest routine file, in bytes. A thousand times the usual one; what is
+/// longer is some other file.
+pub const ROUTINE_BYTES_MAX: usize = 512 * 1024;
+
+/// A routine: what to do about events of a kind, or at certain times.
+#[derive(Clone, Debug)]
+pub struct Routine {
+    /// Its name, the stem of its file.
+    pub name: RoutineName,
+    /// Its version, the hash of its file.
+    pub version: Version,
+    /// What it is for, in a few words.
+    pub title: String,
+    /// What sets it off.
+    pub trigger: Trigger,
+    /// What an event must be like.
+    pub when: When,
+    /// What it puts into the inbox.
+    pub items: Vec<ItemSpec>,
+    /// Its file.
+    pub text: Arc<str>,
+}
+
+const KEYS: Keys<'_> = Keys {
+    owner: "a routine",
+    known: &["title", "on", "when", "item"],
+    later: &[
+        ("each", "one event makes one item; let the worker ask for the rows"),
+        ("flow", "every match makes an item at once; events are items only once in any case"),
+        ("items", "a routine makes one item, `[item]`; write a routine for each further one"),
+        ("tests", "try the routine with `insert into hearken.events` on a test database"),
+    ],
+};
+
+/// Reads a routine. `file` is how messages call it.
+///
+/// # Errors
+///
+/// All that is wrong with it.
+pub fn parse(name: &RoutineName, file: &str, text: &str) -> Result<Routine, Problems> {
+    let (routine, problems) = check(name, file, text);
+    routine.ok_or(problems)
+}
+
+/// Reads a routine and says all there is to say about it, warnings included.
+/// There is no routine if there is an error.
+#[must_use]
+pub fn check(name: &RoutineName, file: &str, text: &str) -> (Option<Routine>, Problems) {
+    let mut problems = Problems::new(file, text);
+    if text.len() > ROUTINE_BYTES_MAX {
+        let message = format!("a routine file has at most {ROUTINE_BYTES_MAX} bytes");
+        problems.push(Problem::error(0..0, message).label("too long").help("is this a routine?"));
+        return (None, problems);
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let broken = !errors.is_empty();
+    syntax::problems(text, &errors).into_iter().for_each(|problem| problems.push(problem));
+    let start = start(document.get_ref());
+    let root = Table::new(document.get_ref(), start.clone());
+    let mut findings = Findings::new(problems, broken);
+    let routine = routine(&mut findings, name, &root, start);
+    let problems = findings.into_problems();
+    (routine.filter(|_| !problems.has_errors()), problems)
+}
+
+fn routine(
+    findings: &mut Findings,
+    name: &RoutineName,
+    root: &Table<'_>,
+    start: Range<usize>,
+) -> Option<Routine> {
+    root.check_keys(findings, &KEYS);
+    let title = title(findings, root);
+    let trigger = trigger::parse(findings, root, start);
+    let variables = variables(root);
+    let when = when(findings, root, variables);
+    let item = item::parse(findings, root, variables);
+    let text = Arc::<str>::from(findings.text());
+    Some(Routine {
+        name: name.clone(),
+        version: Version::of(&text),
+        title: title?,
+        trigger: trigger?,
+        when: when?,
+        items: vec![item?],
+        text,
+    })
+}
+
+fn title(findings: &mut Findings, root: &Table<'_>) -> Option<String> {
+    let help = "say in a few words what the routine is for: `title = \"Review large refunds\"`";
+    let text = root.required_text(findings, "title", help)?;
+    if text.text.trim().is_empty() {
+        findings.push(Problem::error(text.span, "`title` is empty").label("says nothing").help(help));
+        return None;
+    }
+    Some(text.text.to_owned())
+}
+
+fn when(findings: &mut Findings, root: &Table<'_>, variables: Variables) -> Option<When> {
+    if variables == Variables::Tick && root.get("when").is_some() {
+        let problem = Problem::error(root.key_span("when"), "a schedule has no events to put conditions on");
+        let help = "choose the times with `cron`, or let an event set the routine off";
+        findings.push(problem.label("nothing to test").help(help));
+        return None;
+    }
+    when::parse(findings, root)
+}
+
+/// Which variables the templates may use, told before the trigger is read, so
+/// that a mistake in it does not bring forth others.
+fn variables(root: &Table<'_>) -> Variables {
+    let on = root.get("on").and_then(|on| on.get_ref().as_table());
+    match on {
+        Some(on) if on.contains_key("schedule") && !on.contains_key("event") => Variables::Tick,
+        _ => Variables::Event,
+    }
+}
+
+/// The place of the first key, where what is missing from the whole file is
+/// reported.
+fn start(document: &DeTable<'_>) -> Range<usize> {
+    document.keys().map(|key| key.span()).min_by_key(|span| span.start).unwrap_or(0..0)
+}
+
+#[cfg(test)]
+mod tests;

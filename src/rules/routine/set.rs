@@ -1,0 +1,68 @@
+//! All routines in force together: an immutable snapshot, swapped whole.
+
+use super::Routine;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// The routines in force, sorted by name.
+#[derive(Clone, Debug, Default)]
+pub struct RoutineSet {
+    /// The routines, sorted by name.
+    pub routines: Vec<Arc<Routine>>,
+    /// The SHA-256, in hex, of the names and versions: equal sets have equal
+    /// hashes, whatever the order in which their files were read.
+    pub hash: String,
+}
+
+impl RoutineSet {
+    /// A set of these routines. Of two with one name, which file stems do not
+    /// allow, the first stays.
+    #[must_use]
+    pub fn new(mut routines: Vec<Arc<Routine>>) -> Self {
+        routines.sort_by(|a, b| a.name.cmp(&b.name));
+        routines.dedup_by(|later, earlier| later.name == earlier.name);
+        let mut hasher = Sha256::new();
+        for routine in &routines {
+            // Neither names nor versions hold these separators.
+            hasher.update(format!("{}\0{}\n", routine.name, routine.version));
+        }
+        Self { hash: hex::encode(hasher.finalize()), routines }
+    }
+
+    /// The routine of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<Routine>> {
+        let place = self.routines.binary_search_by(|routine| routine.name.as_str().cmp(name)).ok()?;
+        self.routines.get(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::name::RoutineName;
+
+    #[test]
+    fn a_set_is_sorted_and_its_hash_does_not_depend_on_the_order() {
+        let set = RoutineSet::new(vec![routine("b", "B"), routine("a", "A")]);
+        let names = set.routines.iter().map(|routine| routine.name.as_str()).collect::<Vec<_>>();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(set.hash, RoutineSet::new(vec![routine("a", "A"), routine("b", "B")]).hash);
+        assert_eq!(set.get("b").unwrap().title, "B");
+        assert!(set.get("c").is_none());
+    }
+
+    #[test]
+    fn the_hash_changes_with_any_name_and_any_text() {
+        let hash = |name: &str, title: &str| RoutineSet::new(vec![routine(name, title)]).hash;
+        assert_ne!(hash("a", "A"), hash("b", "A"));
+        assert_ne!(hash("a", "A"), hash("a", "B"));
+        assert_ne!(hash("a", "A"), RoutineSet::new(vec![]).hash);
+    }
+
+    fn routine(name: &str, title: &str) -> Arc<Routine> {
+        let text = format!("title = \"{title}\"\n[on.event]\n[item]\nqueue = \"q\"\ntitle = \"t\"\n");
+        let name = RoutineName::parse(name).unwrap();
+        Arc::new(super::super::parse(&name, "r.toml", &text).unwrap())
+    }
+}
