@@ -60,6 +60,31 @@ pub struct Environment {
     pub instance: String,
 }
 
+/// When to look, and what the last looks were like.
+#[derive(Debug)]
+struct Rhythm {
+    look: bool,
+    well: bool,
+    busy_looks: u32,
+    quiet_since: Option<Instant>,
+    next_ping: Instant,
+    next_poll: Instant,
+}
+
+impl Rhythm {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self {
+            look: true,
+            well: false,
+            busy_looks: 0,
+            quiet_since: None,
+            next_ping: now + PING_EVERY,
+            next_poll: now,
+        }
+    }
+}
+
 /// The sessions and the state of a term.
 #[derive(Debug)]
 struct Term<'a> {
@@ -73,11 +98,13 @@ struct Term<'a> {
     writer: Writer,
     force: Arc<Force>,
     planner: Planner,
+    on_duty_since: jiff::Timestamp,
     clock: DbClock,
     caution: &'a mut Caution,
     rows: i64,
     echo: Option<(u64, Instant)>,
     chores: Chores,
+    rhythm: Rhythm,
 }
 
 /// Leads until a session is lost or we are told to stop. `leader` holds the
@@ -162,107 +189,106 @@ impl<'a> Term<'a> {
             reader,
             writer,
             planner: Planner::default(),
+            on_duty_since: now,
             force,
             clock: DbClock::heard(now),
             caution,
             rows: i64::from(rows),
             echo: None,
             chores: Chores::due(),
+            rhythm: Rhythm::begin(),
         };
-        term.adopt(now).await?;
+        term.adopt().await?;
         Ok(term)
     }
 
     /// Puts a set of routines in force: recorded, and its schedules planned.
-    async fn adopt(&mut self, on_duty_since: jiff::Timestamp) -> Result<(), PgError> {
+    async fn adopt(&mut self) -> Result<(), PgError> {
         registry::record_set(&self.work, &self.force.set).await?;
         let planned = schedules::adopt(&self.work, &ticks::fingerprints(&self.force)).await?;
-        self.planner = Planner::new(&self.force, &planned, on_duty_since);
+        self.planner = Planner::new(&self.force, &planned, self.on_duty_since);
         registry::report(&self.work, &self.environment.instance, "leader", &self.force.set.hash).await?;
         let count = self.force.set.routines.len();
         tracing::info!(routines.count = count, routines.hash = %self.force.set.hash, "routines are in force");
         Ok(())
     }
 
-    /// The loop. Each turn clears the flag, looks, and then waits for a reason
-    /// to look again.
+    /// The loop. Each turn looks, if there is a reason to, and waits for the next
+    /// reason. What is due is never starved by events that keep coming.
     async fn run(&mut self) -> Result<(), PgError> {
-        let mut look = true;
-        let mut well = false;
-        let mut quiet_since: Option<Instant> = None;
-        let mut busy = 0_u32;
-        let mut next_ping = Instant::now() + PING_EVERY;
-        let mut next_poll = Instant::now();
-        loop {
-            if *self.environment.stop.borrow() {
-                return self.stop().await;
-            }
-            if look {
+        while !*self.environment.stop.borrow() {
+            if std::mem::take(&mut self.rhythm.look) {
                 let found = self.look().await?;
-                next_poll = Instant::now() + self.poll();
-                if !well {
-                    well = true;
-                    self.environment.status.role(Role::Leader);
-                    self.environment.status.looked();
-                    self.environment.status.metrics.terms.inc();
-                    tracing::info!("leading");
-                }
-                if found == Found::Nothing {
-                    busy = 0;
-                } else {
-                    quiet_since = None;
-                    busy += 1;
-                    let asked = matches!(self.doorbell.lock, Lock::Asked(_));
-                    if matches!(self.doorbell.lock, Lock::Held) || (asked && busy >= BUSY_LOOKS) {
-                        self.doorbell.wake(&self.work).await?;
-                    }
-                    self.tick_if_due().await?;
-                    // While S waits, whoever is not in this page rings.
-                    if found == Found::More || !matches!(self.doorbell.lock, Lock::Asked(_)) {
-                        continue;
-                    }
-                }
+                self.looked(found).await?;
             }
             self.tick_if_due().await?;
-            let quiet = *quiet_since.get_or_insert_with(Instant::now);
-            if matches!(self.doorbell.lock, Lock::Free)
-                && quiet.elapsed() >= self.environment.config.daemon.linger
-            {
-                self.doorbell.ask();
+            if !self.rhythm.look {
+                self.fall_asleep();
             }
-            let wake = self.wait(next_ping, next_poll).await?;
-            look = match wake {
-                Wake::Bell => {
-                    self.environment.status.metrics.bells.inc();
-                    quiet_since = None;
-                    if matches!(self.doorbell.lock, Lock::Held) {
-                        self.doorbell.wake(&self.work).await?;
-                    }
-                    true
-                }
-                Wake::Granted | Wake::Poll => true,
-                Wake::Stop | Wake::Tick => false,
-                Wake::Ping => {
-                    self.ping().await?;
-                    next_ping =
-                        Instant::now() + PING_EVERY.min(self.echo.map_or(PING_EVERY, |_| ECHO_WITHIN));
-                    false
-                }
-                Wake::Expiry => {
-                    answered(ECHO_WITHIN, self.chores.expire(self.leader)).await?;
-                    false
-                }
-                Wake::Partitions => {
-                    self.chores.keep_partitions(self.environment, self.clock.now()).await;
-                    false
-                }
-                Wake::Reload => {
-                    self.force = self.environment.force.borrow_and_update().clone();
-                    self.adopt(self.clock.now()).await?;
-                    false
-                }
-            };
+            let wake = self.wait().await?;
+            self.woken(wake).await?;
         }
+        self.stop().await
+    }
+
+    /// What a look means for the next one.
+    async fn looked(&mut self, found: Found) -> Result<(), PgError> {
+        self.rhythm.next_poll = Instant::now() + self.poll();
+        if !std::mem::replace(&mut self.rhythm.well, true) {
+            self.environment.status.role(Role::Leader);
+            self.environment.status.looked();
+            self.environment.status.metrics.terms.inc();
+            tracing::info!("leading");
+        }
+        if found == Found::Nothing {
+            self.rhythm.busy_looks = 0;
+            return Ok(());
+        }
+        self.rhythm.quiet_since = None;
+        self.rhythm.busy_looks += 1;
+        let asked = matches!(self.doorbell.lock, Lock::Asked(_));
+        if matches!(self.doorbell.lock, Lock::Held) || (asked && self.rhythm.busy_looks >= BUSY_LOOKS) {
+            self.doorbell.wake(&self.work).await?;
+        }
+        // While S waits, whoever is not in this page rings.
+        self.rhythm.look = found == Found::More || !matches!(self.doorbell.lock, Lock::Asked(_));
+        Ok(())
+    }
+
+    /// Asks for the lock once it has been quiet for long enough.
+    fn fall_asleep(&mut self) {
+        let quiet = *self.rhythm.quiet_since.get_or_insert_with(Instant::now);
+        let linger = self.environment.config.daemon.linger;
+        if matches!(self.doorbell.lock, Lock::Free) && quiet.elapsed() >= linger {
+            self.doorbell.ask();
+        }
+    }
+
+    async fn woken(&mut self, wake: Wake) -> Result<(), PgError> {
+        match wake {
+            Wake::Bell => {
+                self.environment.status.metrics.bells.inc();
+                self.rhythm.quiet_since = None;
+                self.rhythm.look = true;
+                if matches!(self.doorbell.lock, Lock::Held) {
+                    self.doorbell.wake(&self.work).await?;
+                }
+            }
+            Wake::Granted | Wake::Poll => self.rhythm.look = true,
+            Wake::Stop | Wake::Tick => {}
+            Wake::Ping => {
+                self.ping().await?;
+                let wait = self.echo.map_or(PING_EVERY, |_| ECHO_WITHIN);
+                self.rhythm.next_ping = Instant::now() + wait;
+            }
+            Wake::Expiry => answered(ECHO_WITHIN, self.chores.expire(self.leader)).await?,
+            Wake::Partitions => self.chores.keep_partitions(self.environment, self.clock.now()).await,
+            Wake::Reload => {
+                self.force = self.environment.force.borrow_and_update().clone();
+                self.adopt().await?;
+            }
+        }
+        Ok(())
     }
 
     fn poll(&self) -> Duration {
@@ -273,11 +299,12 @@ impl<'a> Term<'a> {
     }
 
     /// Waits for a reason to do something.
-    async fn wait(&mut self, next_ping: Instant, next_poll: Instant) -> Result<Wake, PgError> {
+    async fn wait(&mut self) -> Result<Wake, PgError> {
         let next_tick = self.planner.next().map(|at| self.clock.instant_of(at));
         let next_look = match self.doorbell.lock {
+            _ if self.rhythm.look => Instant::now(),
             Lock::Free => Instant::now() + LOOK_PAUSE,
-            Lock::Off | Lock::Asked(_) | Lock::Held => next_poll,
+            Lock::Off | Lock::Asked(_) | Lock::Held => self.rhythm.next_poll,
         };
         let keeping = self.chores.is_keeping();
         let lock_session = self.doorbell.session().cloned();
@@ -289,14 +316,14 @@ impl<'a> Term<'a> {
             () = self.leader.closed() => Err(PgError::lost("the session which holds the leader's lock")),
             () = closed(self.listener.as_ref()) => Err(PgError::lost("the listener")),
             () = closed(lock_session.as_deref()) => Err(PgError::lost("the session of the doorbell")),
-            () = self.bell.wait() => Ok(Wake::Bell),
-            granted = self.doorbell.granted() => granted.map(|()| Wake::Granted),
             () = at(next_tick) => Ok(Wake::Tick),
             _ = environment.force.changed() => Ok(Wake::Reload),
-            () = at(Some(next_ping)) => Ok(Wake::Ping),
+            () = at(Some(self.rhythm.next_ping)) => Ok(Wake::Ping),
             () = at(Some(self.chores.next_expiry)) => Ok(Wake::Expiry),
             () = at(Some(self.chores.next_partitions)), if !keeping => Ok(Wake::Partitions),
             () = self.chores.kept() => Ok(Wake::Partitions),
+            () = self.bell.wait() => Ok(Wake::Bell),
+            granted = self.doorbell.granted() => granted.map(|()| Wake::Granted),
             () = at(Some(next_look)) => Ok(Wake::Poll),
         }
     }

@@ -83,11 +83,11 @@ async fn a_refused_item_is_the_only_one_set_aside() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `\u0000` cannot be stored as text; the routine which makes one harms itself.
+/// `\u0000` cannot be stored as jsonb; the routine which makes one harms itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nul_in_a_title_is_a_dead_letter() -> anyhow::Result<()> {
+async fn a_nul_in_the_context_is_a_dead_letter() -> anyhow::Result<()> {
     let db = TestDatabase::new().await?;
-    let nul = EVERY.replace("event {{ data.n }}", "nul \\u0000 {{ data.n }}");
+    let nul = format!("{EVERY}[item.context]\nnote = \"nul \\u0000\"\n");
     let _daemon = Setup::new(&db.url, &[("nul", &nul), ("other", OTHER)]).start();
     for n in 0..3 {
         db.emit("test.event", json!({ "n": n })).await?;

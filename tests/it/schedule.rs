@@ -149,6 +149,7 @@ async fn a_thousand_schedules_are_one_pass() -> anyhow::Result<()> {
     daemon.leads().await;
     db.set_clock("'2026-03-04 12:00:00.5+00'::timestamptz").await?;
     db.items(1000).await?;
+    daemon.says("\"ticks\"").await;
     let passes = daemon.log().into_iter().filter(|line| line.contains("\"ticks\"")).count();
     assert_eq!(passes, 1);
     Ok(())

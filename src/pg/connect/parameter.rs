@@ -107,7 +107,7 @@ pub(super) fn meaning(name: &str) -> Meaning {
         return Meaning::Read(*key);
     }
     if let Some((_, why)) = REFUSED.iter().find(|(known, _)| *known == name) {
-        return Meaning::Refused(*why);
+        return Meaning::Refused(why);
     }
     if PASSED_OVER.contains(&name) { Meaning::PassedOver } else { Meaning::Unknown }
 }

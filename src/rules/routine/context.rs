@@ -90,7 +90,7 @@ impl ValueType {
     }
 }
 
-const GET_KEYS: Keys<'_> =
+const GET_KEYS: Keys<'static> =
     Keys { owner: "a value of the context", known: &["get", "type", "default", "max_len"], later: &[] };
 
 const GET_HELP: &str = "write `{ get = \"data.amount\", type = \"number\" }`";

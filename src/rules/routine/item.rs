@@ -39,7 +39,7 @@ pub struct ItemSpec {
     pub attempts_max: i32,
 }
 
-const KEYS: Keys<'_> = Keys {
+const KEYS: Keys<'static> = Keys {
     owner: "`[item]`",
     known: &["queue", "title", "priority", "instructions", "context", "tags", "max_attempts"],
     later: &[

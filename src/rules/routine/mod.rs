@@ -53,7 +53,7 @@ pub struct Routine {
     pub text: Arc<str>,
 }
 
-const KEYS: Keys<'_> = Keys {
+const KEYS: Keys<'static> = Keys {
     owner: "a routine",
     known: &["title", "on", "when", "item"],
     later: &[

@@ -304,6 +304,33 @@ fn instructions_which_look_like_a_template_are_warned_about() {
     assert!(problems.render().starts_with("warning: `instructions` are fixed text, and no template"));
 }
 
+#[test]
+fn the_shipped_routines_are_read_without_a_word() {
+    for text in [
+        include_str!("../../../routines/large-refund-review.toml"),
+        include_str!("../../../routines/welcome-signup.toml"),
+        include_str!("../../../routines/failed-payment-chase.toml"),
+        include_str!("../../../routines/heartbeat-digest.toml"),
+        include_str!("../../../routines/nightly-report.toml"),
+    ] {
+        let (routine, problems) = check(&RoutineName::parse("r").unwrap(), "r.toml", text);
+        assert!(routine.is_some() && problems.is_empty(), "{problems}");
+    }
+}
+
+/// Each TOML block of the reference which is a whole routine.
+#[test]
+fn the_examples_of_the_reference_are_read_without_a_word() {
+    let reference = include_str!("../../../docs/routines.md");
+    let blocks = reference.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let whole = blocks.filter(|block| block.contains("[on.") && block.contains("[item]")).collect::<Vec<_>>();
+    assert!(!whole.is_empty());
+    for text in whole {
+        let (routine, problems) = check(&RoutineName::parse("r").unwrap(), "routines.md", text);
+        assert!(routine.is_some() && problems.is_empty(), "{problems}");
+    }
+}
+
 proptest! {
     /// Any text is a routine or has a problem, and its problems can be shown.
     #[test]

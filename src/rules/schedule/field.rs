@@ -128,7 +128,9 @@ impl Field {
             values.push(self.value(Piece { text, at })?);
             at += text.len() + 1;
         }
-        Ok(values.join(","))
+        // A star in front stands for all values, and makes the field begin with
+        // a star; what follows adds nothing.
+        if field.text.starts_with("*,") { Ok("*".to_owned()) } else { Ok(values.join(",")) }
     }
 
     /// One value of a list: a number or name, a range, a step, or what only
@@ -154,12 +156,18 @@ impl Field {
             match self.kind {
                 Kind::DayOfMonth if before.is_empty() => return Ok("L".to_owned()),
                 Kind::DayOfWeek if !before.is_empty() => {
-                    return Ok(format!("{}L", self.number(Piece { text: before, ..value })?));
+                    return Ok(format!("{}L", self.single(Piece { text: before, ..value })?));
                 }
                 _ => {}
             }
         }
-        Ok(self.number(value)?.to_string())
+        Ok(self.single(value)?.to_string())
+    }
+
+    /// A number or name on its own, where Sunday is always 0.
+    fn single(&self, value: Piece<'_>) -> Result<u8, CronError> {
+        let number = self.number(value)?;
+        Ok(if self.kind == Kind::DayOfWeek { number % 7 } else { number })
     }
 
     fn range(&self, whole: Piece<'_>, first: Piece<'_>, last: Piece<'_>) -> Result<(u8, u8), CronError> {
@@ -206,7 +214,7 @@ impl Field {
         if self.kind != Kind::DayOfWeek {
             return Err(whole.error("`#` is for days of the week, as in `FRI#2`"));
         }
-        let day = self.number(day)?;
+        let day = self.single(day)?;
         match nth.text.parse::<u8>() {
             Ok(nth_number @ 1..=5) if nth.is_number() => Ok(format!("{day}#{nth_number}")),
             _ => Err(nth.error("a month has a first to a fifth of a weekday: write `#1` to `#5`")),

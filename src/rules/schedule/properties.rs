@@ -69,7 +69,7 @@ impl Naive {
 
 /// A value, a range or a range with a step.
 fn value(min: i8, max: i8) -> impl Strategy<Value = Field> {
-    (min..=max, min..=max, 1..=max, 0..3).prop_map(|(one, other, step, form)| {
+    (min..=max, min..=max, 1..=max, 0..3_u8).prop_map(|(one, other, step, form)| {
         let (first, last) = (one.min(other), one.max(other));
         match form {
             0 => (format!("{first}"), vec![first]),

@@ -96,6 +96,9 @@ fn two_spellings_of_one_schedule_are_equal_once_rewritten() {
     let canonical = |text| Cron::parse(text).unwrap().canonical().to_owned();
     assert_eq!(canonical("0  9 * jan-MAR mon-fri"), "0 0 9 * 1-3 1-5");
     assert_eq!(canonical("00 09 ? 1-3 1-5"), "0 0 9 * 1-3 1-5");
+    assert_eq!(canonical("0 0 * * 7,sun#1,7L"), "0 0 0 * * 0,0#1,0L");
+    // These differ: the star makes it AND, the range OR.
+    assert_ne!(canonical("0 0 *,13 * FRI"), canonical("0 0 1-31,13 * FRI"));
 }
 
 #[test]
