@@ -1,33 +1,20 @@
--- Puts the drafts of a pass into the inbox, in order, and writes a decision for
--- each which was there before.
+-- Puts drafts into the inbox, in order. What was there before stays as it is: a
+-- unique index decides what is new.
 --
--- A unique constraint decides what is new. The item met is looked up in the
--- snapshot of the statement; one which was committed since then stays unnamed.
-with drafts as materialized (
-    select *
-    from unnest($1::bytea[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::integer[], $6::integer[],
-                $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
-                $15::text[])
-        as d (dedup_key, event_seq, tick, due_at, priority, attempts_max,
-              queue, routine, version, item, tenant, title, instructions, context, tags)
-),
-created as (
-    insert into hearken.inbox_items (
-        dedup_key, event_seq, tick, due_at, priority, attempts_max,
-        queue, routine, version, item, tenant, title, instructions, context, tags)
-    select d.dedup_key, d.event_seq, d.tick, coalesce(d.due_at, hearken.now()), d.priority, d.attempts_max,
-           d.queue, d.routine, d.version, d.item, d.tenant, d.title, d.instructions, d.context, d.tags::text[]
-    from drafts d
-    on conflict (dedup_key) do nothing
-    returning dedup_key
-),
-refused as (
-    insert into hearken.decisions (event_seq, first_tick, last_tick, met_item_id, source, routine, version, item, outcome, reason)
-    select d.event_seq, d.tick, d.tick, i.id, $16, d.routine, d.version, d.item, 'duplicate',
-           'an item with the same dedup key was there before'
-    from drafts d
-    left join hearken.inbox_items i on i.dedup_key = d.dedup_key
-    where not exists (select from created c where c.dedup_key = d.dedup_key)
-    returning 1
-)
-select (select count(*) from created) as created, (select count(*) from refused) as duplicates
+-- $1 to $8 have an element for each draft (those all of whose elements would be
+-- null are empty: unnest fills up with nulls). $9 to $16 have one for each
+-- different item of a routine, and $1 says which: what all drafts of a batch
+-- share is sent and unnested once.
+insert into hearken.inbox_items (
+    dedup_key, event_seq, tick, due_at, priority, attempts_max,
+    queue, routine, version, item, tenant, title, instructions, context, tags)
+select d.dedup_key, d.event_seq, d.tick, coalesce(d.due_at, hearken.now()), s.priority, s.attempts_max,
+       s.queue, s.routine, s.version, s.item, d.tenant, d.title, s.instructions, d.context, s.tags::text[]
+from unnest($1::integer[], $2::bytea[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
+            $8::jsonb[])
+         with ordinality as d (spec, dedup_key, event_seq, tick, due_at, tenant, title, context, place)
+join unnest($9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
+         with ordinality as s (priority, attempts_max, queue, routine, version, item, instructions, tags, spec)
+    on s.spec = d.spec
+order by d.place
+on conflict (dedup_key) do nothing

@@ -6,7 +6,7 @@
 
 use super::failpoint;
 use crate::pg::dead::{About, DeadLetter, Decision, LetterKind, Outcome};
-use crate::pg::enqueue::{Advance, Enqueued, Verdict, Writer, draft_json};
+use crate::pg::enqueue::{Advance, Enqueued, Verdict, Writer, about, draft_json, duplicate};
 use crate::pg::error::{PgError, Policy, policy_of_state};
 use crate::pg::log::{Claim, Claimed, LogReader, Page, PageLimits};
 use crate::pg::session::Session;
@@ -57,6 +57,10 @@ impl Care {
         }
     }
 }
+
+/// So many events are planned before their drafts are sent: few enough that the
+/// server has something to do early, many enough that a statement is worth it.
+const PART: usize = 250;
 
 /// How long a statement may take when drafts go alone.
 const ALONE_TIMEOUT_MS: u32 = 2_000;
@@ -136,13 +140,19 @@ impl LogPass<'_> {
             rollback(self.session).await?;
             return Ok(PassEnd::Empty(page.now));
         }
-        let mut plan = self.plan(&page);
-        failpoint::hit("pass.planned");
-        let planned = began.elapsed();
-        let enqueued = self.commit(&page, &mut plan).await?;
+        let (plan, enqueued, planned) = match self.care {
+            Care::Together => self.plan_and_send(&page, began).await?,
+            Care::Guarded | Care::Alone | Care::OneEvent | Care::SetAside => {
+                self.plan_with_care(&page, began).await?
+            }
+        };
+        let (end, now, rows) = (page.end, page.now, page.rows);
+        // Letting go of a page takes as long as planning some of it: elsewhere,
+        // while the next one is claimed.
+        tokio::task::spawn_blocking(move || drop(page));
         failpoint::hit("pass.committed");
         let done = Done {
-            events: page.rows,
+            events: rows,
             enqueued,
             dead: plan.letters.len(),
             blocked: plan.blocked(),
@@ -151,7 +161,7 @@ impl LogPass<'_> {
             plan: planned - claim,
             commit: began.elapsed() - planned,
         };
-        Ok(PassEnd::Worked(done, page.end, page.now))
+        Ok(PassEnd::Worked(done, end, now))
     }
 
     fn limits(&self) -> PageLimits {
@@ -161,28 +171,36 @@ impl LogPass<'_> {
         }
     }
 
-    fn plan(&self, page: &Page) -> Plan {
+    /// The fast way: a part of the page is planned while the server enqueues the
+    /// one before.
+    async fn plan_and_send(
+        &self,
+        page: &Page,
+        began: Instant,
+    ) -> Result<(Plan, Enqueued, Duration), PgError> {
+        let mut sending = self.writer.begin(self.session, SOURCE);
         let mut plan = Plan::default();
-        for claimed in &page.events {
-            match claimed {
-                Claimed::Unwanted => {}
-                Claimed::SetAside { seq, kind, why } => plan.set_aside(*seq, kind, why),
-                Claimed::Event(event) => {
-                    for index in self.force.matcher.matches(event) {
-                        plan.add(&self.force.set.routines[index], event);
-                    }
-                }
-            }
+        for part in page.events.chunks(PART) {
+            self.plan(part, &mut plan);
+            sending.push(std::mem::take(&mut plan.drafts));
         }
-        plan
+        failpoint::hit("pass.planned");
+        let planned = began.elapsed();
+        let enqueued =
+            sending.commit(&plan.decisions, &plan.letters, Advance::Log(page.next.as_ref())).await?;
+        Ok((plan, enqueued, planned))
     }
 
-    async fn commit(&self, page: &Page, plan: &mut Plan) -> Result<Enqueued, PgError> {
-        let advance = Advance::Log(page.next.as_ref());
-        if self.care == Care::Together {
-            let Plan { drafts, decisions, letters, .. } = plan;
-            return self.writer.commit(self.session, SOURCE, drafts, decisions, letters, advance).await;
-        }
+    /// The careful way: the inbox says of each draft what became of it.
+    async fn plan_with_care(
+        &self,
+        page: &Page,
+        began: Instant,
+    ) -> Result<(Plan, Enqueued, Duration), PgError> {
+        let mut plan = Plan::default();
+        self.plan(&page.events, &mut plan);
+        failpoint::hit("pass.planned");
+        let planned = began.elapsed();
         let verdicts = match self.care {
             Care::Together | Care::Guarded => self.writer.enqueue_each(self.session, &plan.drafts).await?,
             Care::Alone | Care::OneEvent => {
@@ -195,13 +213,33 @@ impl LogPass<'_> {
                 vec![verdict; plan.drafts.len()]
             }
         };
+        if self.care == Care::Guarded
+            && let Some(error) = of_the_moment(&verdicts)
+        {
+            return Err(error);
+        }
         let events = page.events.iter().filter_map(|claimed| match claimed {
             Claimed::Event(event) => Some(event.as_ref()),
             Claimed::Unwanted | Claimed::SetAside { .. } => None,
         });
         let enqueued = plan.judge(SOURCE, &verdicts, &events.collect::<Vec<_>>());
-        self.writer.commit(self.session, SOURCE, &[], &plan.decisions, &plan.letters, advance).await?;
-        Ok(enqueued)
+        let advance = Advance::Log(page.next.as_ref());
+        self.writer.commit(self.session, SOURCE, &plan.decisions, &plan.letters, advance).await?;
+        Ok((plan, enqueued, planned))
+    }
+
+    fn plan(&self, events: &[Claimed], plan: &mut Plan) {
+        for claimed in events {
+            match claimed {
+                Claimed::Unwanted => {}
+                Claimed::SetAside { seq, kind, why } => plan.set_aside(*seq, kind, why),
+                Claimed::Event(event) => {
+                    for index in self.force.matcher.matches(event) {
+                        plan.add(&self.force.set.routines[index], event);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -299,14 +337,15 @@ impl Plan {
     pub(super) fn judge(&mut self, source: &str, verdicts: &[Verdict], events: &[&Event]) -> Enqueued {
         let mut enqueued = Enqueued::default();
         for (draft, verdict) in self.drafts.iter().zip(verdicts) {
-            let (outcome, reason, met_item_id) = match verdict {
+            let (outcome, reason) = match verdict {
                 Verdict::Created => {
                     enqueued.created += 1;
                     continue;
                 }
                 Verdict::Duplicate(met) => {
                     enqueued.duplicates += 1;
-                    (Outcome::Duplicate, "an item with the same dedup key was there before".to_owned(), *met)
+                    self.decisions.push(duplicate(source, draft, *met));
+                    continue;
                 }
                 Verdict::Refused { sqlstate, message } => {
                     let letter = refusal(source, draft, sqlstate, message, events);
@@ -315,7 +354,7 @@ impl Plan {
                         LetterKind::Refused | LetterKind::Failed | LetterKind::Oversized => Outcome::Dead,
                     };
                     self.letters.push(letter);
-                    (outcome, format!("the inbox refused it: {message} (SQLSTATE {sqlstate})"), None)
+                    (outcome, format!("the inbox refused it: {message} (SQLSTATE {sqlstate})"))
                 }
             };
             self.decisions.push(Decision {
@@ -325,18 +364,22 @@ impl Plan {
                 item: Some(draft.item.clone()),
                 outcome,
                 reason,
-                met_item_id,
+                met_item_id: None,
             });
         }
         enqueued
     }
 }
 
-fn about(draft: &ItemDraft) -> About {
-    match draft.cause {
-        crate::rules::item::Cause::Event(seq) => About::Event(seq),
-        crate::rules::item::Cause::Tick(tick) => About::Ticks { first: tick, last: tick, count: 1 },
-    }
+/// A refusal which is trouble of the moment, such as a lock that was not to be
+/// had: not the draft's fault until it has happened again and again.
+fn of_the_moment(verdicts: &[Verdict]) -> Option<PgError> {
+    verdicts.iter().find_map(|verdict| match verdict {
+        Verdict::Refused { sqlstate, message } if policy_of_state(sqlstate) == Policy::RetryLater => {
+            Some(PgError::refused(sqlstate, message))
+        }
+        Verdict::Created | Verdict::Duplicate(_) | Verdict::Refused { .. } => None,
+    })
 }
 
 fn refusal(source: &str, draft: &ItemDraft, sqlstate: &str, message: &str, events: &[&Event]) -> DeadLetter {

@@ -302,9 +302,10 @@ impl<'a> Term<'a> {
     async fn wait(&mut self) -> Result<Wake, PgError> {
         let next_tick = self.planner.next().map(|at| self.clock.instant_of(at));
         let next_look = match self.doorbell.lock {
-            _ if self.rhythm.look => Instant::now(),
-            Lock::Free => Instant::now() + LOOK_PAUSE,
-            Lock::Off | Lock::Asked(_) | Lock::Held => self.rhythm.next_poll,
+            // Not even a timer of nothing: those end at the next millisecond.
+            _ if self.rhythm.look => None,
+            Lock::Free => Some(Instant::now() + LOOK_PAUSE),
+            Lock::Off | Lock::Asked(_) | Lock::Held => Some(self.rhythm.next_poll),
         };
         let keeping = self.chores.is_keeping();
         let lock_session = self.doorbell.session().cloned();
@@ -324,7 +325,7 @@ impl<'a> Term<'a> {
             () = self.chores.kept() => Ok(Wake::Partitions),
             () = self.bell.wait() => Ok(Wake::Bell),
             granted = self.doorbell.granted() => granted.map(|()| Wake::Granted),
-            () = at(Some(next_look)) => Ok(Wake::Poll),
+            () = at_or_now(next_look) => Ok(Wake::Poll),
         }
     }
 
@@ -541,6 +542,14 @@ async fn answered<T>(
     tokio::time::timeout(timeout + ECHO_WITHIN, asking).await.unwrap_or_else(|_| Err(silence()))
 }
 
+/// Waits until then; not at all, if there is no then.
+async fn at_or_now(instant: Option<Instant>) {
+    if let Some(instant) = instant {
+        tokio::time::sleep_until(instant.into()).await;
+    }
+}
+
+/// Waits until then; for ever, if there is no then.
 async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,

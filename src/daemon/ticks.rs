@@ -182,12 +182,13 @@ impl TickPass<'_> {
     ) -> Result<Enqueued, PgError> {
         let advance = Advance::Schedules(advance);
         if self.care == Care::Together {
-            let Plan { drafts, decisions, letters, .. } = work;
-            return self.writer.commit(self.session, SOURCE, drafts, decisions, letters, advance).await;
+            let mut sending = self.writer.begin(self.session, SOURCE);
+            sending.push(std::mem::take(&mut work.drafts));
+            return sending.commit(&work.decisions, &work.letters, advance).await;
         }
         let verdicts = self.writer.enqueue_each(self.session, &work.drafts).await?;
         let enqueued = work.judge(SOURCE, &verdicts, &[]);
-        self.writer.commit(self.session, SOURCE, &[], &work.decisions, &work.letters, advance).await?;
+        self.writer.commit(self.session, SOURCE, &work.decisions, &work.letters, advance).await?;
         Ok(enqueued)
     }
 }

@@ -1,21 +1,22 @@
 //! Writes what a pass decided, and ends its transaction.
 //!
-//! The fast way puts all drafts into the inbox with one statement. If the
-//! database refuses one of them it refuses the statement, so the pass is done
-//! again in the slow way: a function with an exception block around each row
+//! The fast way puts drafts into the inbox some hundreds at a time
+//! ([`Sending`]). If the database refuses one of them it refuses the statement,
+//! so the pass is done again in the slow way: a function with an exception block around each row
 //! says which drafts are guilty ([`Writer::enqueue_each`]). Where a draft does
 //! not fail but hangs, each goes alone ([`Writer::enqueue_singly`]), still sent
 //! at once, so that the statement timeout names the guilty.
 
-use super::dead::{self, DeadLetter, Decision};
+use super::columns::{Columns, cause_columns};
+use super::dead::{self, About, DeadLetter, Decision, Outcome};
 use super::error::PgError;
 use super::log::{self, Progress};
 use super::session::Session;
-use super::types::JsonString;
 use crate::rules::item::{Cause, ItemDraft};
-use crate::rules::name::RoutineName;
+use crate::rules::name::{QueueName, RoutineName};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::Statement;
 
 /// What the inbox made of the drafts.
@@ -58,6 +59,7 @@ pub enum Advance<'a> {
 #[derive(Debug)]
 pub struct Writer {
     enqueue: Statement,
+    duplicates: Statement,
     each: Statement,
     append: Statement,
     prune: Statement,
@@ -81,6 +83,7 @@ impl Writer {
         let client = session.client();
         Ok(Self {
             enqueue: client.prepare(include_str!("../../sql/queries/enqueue.sql")).await?,
+            duplicates: client.prepare(include_str!("../../sql/queries/duplicates.sql")).await?,
             each: client.prepare("select * from hearken.enqueue_each($1)").await?,
             append: client.prepare(log::APPEND).await?,
             prune: client
@@ -99,77 +102,42 @@ impl Writer {
         })
     }
 
-    /// Enqueues the drafts, writes decisions and dead letters, stores how far
-    /// the pass came, rings the workers, and commits: one round trip.
+    /// Begins to write the outcome of a pass, in the transaction which is open.
+    #[must_use]
+    pub fn begin<'a>(&'a self, session: &'a Session, source: &'a str) -> Sending<'a> {
+        Sending {
+            writer: self,
+            session,
+            source,
+            sent: Vec::new(),
+            drafts: Vec::new(),
+            queues: BTreeSet::new(),
+        }
+    }
+
+    /// Writes decisions and dead letters, stores how far the pass came, and
+    /// commits: for passes whose drafts are in the inbox already, or have none.
     ///
     /// # Errors
     ///
-    /// Of the database. Nothing is written then, and the transaction is to be
-    /// rolled back.
+    /// As [`Sending::commit`].
     pub async fn commit(
         &self,
         session: &Session,
         source: &str,
-        drafts: &[ItemDraft],
         decisions: &[Decision],
         dead: &[DeadLetter],
         advance: Advance<'_>,
     ) -> Result<Enqueued, PgError> {
-        let client = session.client();
-        let queues: BTreeSet<&str> = drafts.iter().map(|draft| draft.queue.as_str()).collect();
-        // Rare, and prepared as they come, which takes a round trip.
-        dead::record(session, decisions).await?;
-        dead::bury(session, dead).await?;
-        // Sent together. If one fails, the commit becomes a rollback.
-        let (enqueued, (), (), ()) = futures_util::try_join!(
-            self.enqueue(session, source, drafts),
-            self.advance(session, advance),
-            self.ring(session, &queues),
-            async { client.batch_execute("commit").await.map_err(PgError::from) },
-        )?;
-        Ok(enqueued)
+        self.begin(session, source).commit(decisions, dead, advance).await
     }
 
-    async fn enqueue(
-        &self,
-        session: &Session,
-        source: &str,
-        drafts: &[ItemDraft],
-    ) -> Result<Enqueued, PgError> {
-        if drafts.is_empty() {
-            return Ok(Enqueued::default());
-        }
-        let columns = Columns::of(drafts);
-        let row = session
-            .client()
-            .query_one(
-                &self.enqueue,
-                &[
-                    &columns.dedup_key,
-                    &columns.event_seq,
-                    &columns.tick,
-                    &columns.due_at,
-                    &columns.priority,
-                    &columns.attempts_max,
-                    &columns.queue,
-                    &columns.routine,
-                    &columns.version,
-                    &columns.item,
-                    &columns.tenant,
-                    &columns.title,
-                    &columns.instructions,
-                    &columns.context,
-                    &columns.tags,
-                    &source,
-                ],
-            )
-            .await?;
-        let count = |place: usize| u64::try_from(row.get::<_, i64>(place)).unwrap_or_default();
-        Ok(Enqueued { created: count(0), duplicates: count(1) })
+    async fn enqueue(&self, session: &Session, columns: Columns) -> Result<u64, PgError> {
+        Ok(session.client().execute(&self.enqueue, &columns.parameters()).await?)
     }
 
     /// Enqueues the drafts in one statement which says of each what became of
-    /// it. Call [`Writer::commit`] without drafts afterwards.
+    /// it. Call [`Writer::commit`] afterwards.
     ///
     /// # Errors
     ///
@@ -229,76 +197,112 @@ impl Writer {
         }
     }
 
-    async fn ring(&self, session: &Session, queues: &BTreeSet<&str>) -> Result<(), PgError> {
+    async fn ring(&self, session: &Session, queues: &BTreeSet<QueueName>) -> Result<(), PgError> {
         if queues.is_empty() {
             return Ok(());
         }
-        let queues: Vec<&str> = queues.iter().copied().collect();
+        let queues: Vec<&str> = queues.iter().map(QueueName::as_str).collect();
         session.client().execute(&self.ring, &[&queues]).await?;
         Ok(())
     }
 }
 
-/// The drafts turned on their side: an array for each column.
-#[derive(Default)]
-struct Columns<'a> {
-    dedup_key: Vec<&'a [u8]>,
-    event_seq: Vec<Option<i64>>,
-    tick: Vec<Option<Timestamp>>,
-    due_at: Vec<Option<Timestamp>>,
-    priority: Vec<i32>,
-    attempts_max: Vec<i32>,
-    queue: Vec<&'a str>,
-    routine: Vec<&'a str>,
-    version: Vec<&'a str>,
-    item: Vec<&'a str>,
-    tenant: Vec<Option<&'a str>>,
-    title: Vec<&'a str>,
-    instructions: Vec<&'a str>,
-    context: Vec<JsonString>,
-    tags: Vec<String>,
+/// The outcome of a pass on its way into the database.
+///
+/// Drafts are sent while later ones are still being planned, so that the server
+/// and we work at the same time; nobody waits for an answer in between.
+pub struct Sending<'a> {
+    writer: &'a Writer,
+    session: &'a Session,
+    source: &'a str,
+    sent: Vec<BoxFuture<'a, Result<u64, PgError>>>,
+    drafts: Vec<ItemDraft>,
+    queues: BTreeSet<QueueName>,
 }
 
-impl<'a> Columns<'a> {
-    fn of(drafts: &'a [ItemDraft]) -> Self {
-        let mut columns = Self::default();
-        for draft in drafts {
-            let (event_seq, tick) = cause_columns(draft.cause);
-            columns.dedup_key.push(&draft.key.0);
-            columns.event_seq.push(event_seq);
-            columns.tick.push(tick);
-            columns.due_at.push(draft.due_at);
-            columns.priority.push(draft.priority);
-            columns.attempts_max.push(draft.attempts_max);
-            columns.queue.push(draft.queue.as_str());
-            columns.routine.push(draft.routine.as_str());
-            columns.version.push(draft.version.as_str());
-            columns.item.push(draft.item.as_str());
-            columns.tenant.push(draft.tenant.as_deref());
-            columns.title.push(&draft.title);
-            columns.instructions.push(&draft.instructions);
-            columns.context.push(JsonString(draft.context.to_string()));
-            columns.tags.push(array_literal(&draft.tags));
+impl Sending<'_> {
+    /// Sends some drafts, without waiting for what becomes of them.
+    pub fn push(&mut self, mut drafts: Vec<ItemDraft>) {
+        if drafts.is_empty() {
+            return;
         }
-        columns
+        let (writer, session, columns) = (self.writer, self.session, Columns::of(&mut drafts));
+        let mut future: BoxFuture<'_, _> = Box::pin(async move { writer.enqueue(session, columns).await });
+        // The first poll hands the statement to the connection's task. An answer
+        // cannot be there yet; an error at once is kept for the commit.
+        let mut context = std::task::Context::from_waker(futures_util::task::noop_waker_ref());
+        if let std::task::Poll::Ready(result) = future.as_mut().poll(&mut context) {
+            future = Box::pin(std::future::ready(result));
+        }
+        self.sent.push(future);
+        self.queues.extend(drafts.iter().map(|draft| draft.queue.clone()));
+        self.drafts.extend(drafts);
+    }
+
+    /// Waits for the inbox's answers, writes decisions and dead letters, stores
+    /// how far the pass came, rings the workers, and commits: two round trips,
+    /// one more for each kind of trouble.
+    ///
+    /// # Errors
+    ///
+    /// Of the database. Nothing is written then, and the transaction is to be
+    /// rolled back.
+    pub async fn commit(
+        mut self,
+        decisions: &[Decision],
+        dead: &[DeadLetter],
+        advance: Advance<'_>,
+    ) -> Result<Enqueued, PgError> {
+        let sent = std::mem::take(&mut self.sent);
+        let (created, (), ()) = futures_util::try_join!(
+            futures_util::future::try_join_all(sent),
+            self.writer.advance(self.session, advance),
+            self.writer.ring(self.session, &self.queues),
+        )?;
+        let created = created.iter().sum();
+        let duplicates = self.drafts.len() as u64 - created;
+        if duplicates > 0 {
+            dead::record(self.session, &self.duplicates().await?).await?;
+        }
+        dead::record(self.session, decisions).await?;
+        dead::bury(self.session, dead).await?;
+        self.session.client().batch_execute("commit").await?;
+        Ok(Enqueued { created, duplicates })
+    }
+
+    /// The decisions on drafts whose item was there before.
+    async fn duplicates(&self) -> Result<Vec<Decision>, PgError> {
+        let keys: Vec<&[u8]> = self.drafts.iter().map(|draft| &draft.key.0[..]).collect();
+        let rows = self.session.client().query(&self.writer.duplicates, &[&keys]).await?;
+        let met: HashMap<&[u8], i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut seen = HashSet::new();
+        let twice =
+            self.drafts.iter().filter(|draft| !seen.insert(draft.key) || met.contains_key(&draft.key.0[..]));
+        Ok(twice.map(|draft| duplicate(self.source, draft, met.get(&draft.key.0[..]).copied())).collect())
     }
 }
 
-/// The event or the tick of a draft, as the tables keep them.
-pub(super) fn cause_columns(cause: Cause) -> (Option<i64>, Option<Timestamp>) {
-    match cause {
-        Cause::Event(seq) => (Some(seq), None),
-        Cause::Tick(tick) => (None, Some(tick)),
+/// The decision on a draft whose item was there before.
+#[must_use]
+pub fn duplicate(source: &str, draft: &ItemDraft, met_item_id: Option<i64>) -> Decision {
+    Decision {
+        about: about(draft),
+        source: source.to_owned(),
+        routine: Some((draft.routine.clone(), draft.version.clone())),
+        item: Some(draft.item.clone()),
+        outcome: Outcome::Duplicate,
+        reason: "an item with the same dedup key was there before".to_owned(),
+        met_item_id,
     }
 }
 
-/// A `text[]` as PostgreSQL writes it, every element quoted.
-fn array_literal(values: &[String]) -> String {
-    let quoted: Vec<String> = values
-        .iter()
-        .map(|value| format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
-        .collect();
-    format!("{{{}}}", quoted.join(","))
+/// What a draft is about, as the ledger has it.
+#[must_use]
+pub fn about(draft: &ItemDraft) -> About {
+    match draft.cause {
+        Cause::Event(seq) => About::Event(seq),
+        Cause::Tick(tick) => About::Ticks { first: tick, last: tick, count: 1 },
+    }
 }
 
 /// A draft as JSON text, for the slow way and for dead letters.
@@ -333,17 +337,5 @@ fn verdict(row: &tokio_postgres::Row) -> Verdict {
         (_, Some(sqlstate)) => Verdict::Refused { sqlstate, message: message.unwrap_or_default() },
         (Some(_), None) => Verdict::Created,
         (None, None) => Verdict::Duplicate(row.get("met_item_id")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_array_literal_survives_quotes_and_backslashes() {
-        let values = [r#"a"b"#.to_owned(), r"c\d".to_owned(), "e,f".to_owned()];
-        assert_eq!(array_literal(&values), r#"{"a\"b","c\\d","e,f"}"#);
-        assert_eq!(array_literal(&[]), "{}");
     }
 }

@@ -227,6 +227,19 @@ impl PgError {
         Self::Lost(what.to_owned())
     }
 
+    /// A refusal of a single draft, as the error of the pass.
+    #[must_use]
+    pub fn refused(sqlstate: &str, message: &str) -> Self {
+        Self::Server(Box::new(Answer {
+            sqlstate: sqlstate.to_owned(),
+            message: message.to_owned(),
+            hint: None,
+            table: None,
+            column: None,
+            constraint: None,
+        }))
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn policy(&self) -> Policy {

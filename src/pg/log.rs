@@ -13,6 +13,7 @@ use super::types::{JsonText, PgSnapshot, PgXid};
 use crate::rules::event::Event;
 use crate::rules::name::SourceName;
 use crate::rules::snapshot::{PageEnd, Position, RowPlace, Snapshot, Xid};
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use postgres_types::ToSql;
 use serde_json::Value;
@@ -170,18 +171,25 @@ impl LogReader {
         let page: [&(dyn ToSql + Sync); 3] = [&limits.rows, &limits.bytes, &limits.data_max];
         let (lock, source): ([&(dyn ToSql + Sync); 2], [&(dyn ToSql + Sync); 1]) =
             ([&PASS_LOCK, &LOG_ID], [&LOG]);
-        let ((), lock, progress, rows) = futures_util::try_join!(
-            client.batch_execute("begin"),
-            client.query_one(&self.lock, &lock),
-            client.query_one(&self.progress, &source),
-            client.query(&self.claim, &page),
+        let ((), lock, progress, page) = futures_util::try_join!(
+            async { client.batch_execute("begin").await.map_err(PgError::from) },
+            async { client.query_one(&self.lock, &lock).await.map_err(PgError::from) },
+            async { client.query_one(&self.progress, &source).await.map_err(PgError::from) },
+            async {
+                // Read as it comes, while the server still fetches the rest.
+                let mut rows = std::pin::pin!(client.query_raw(&self.claim, page).await?);
+                let mut reading = Reading::new(limits);
+                while let Some(row) = rows.try_next().await? {
+                    reading.add(&row, &wants)?;
+                }
+                Ok(reading.end())
+            },
         )?;
         if !lock.get::<_, bool>(0) {
             client.batch_execute("rollback").await?;
             return Ok(Claim::Taken);
         }
         let before = progress_of(&progress)?;
-        let page = read_page(&rows, limits, wants)?;
         let position = match page.last {
             Some((last, snapshot, own)) => Some(before.position.after_page(snapshot, own, last, page.end)),
             // The page before was full and the last of its step.
@@ -192,8 +200,8 @@ impl LogReader {
             None => position,
         };
         let next = position.map(|position| Progress { n: before.n + 1, position });
-        let end = if next.is_some() && rows.is_empty() { PageEnd::Full } else { page.end };
-        Ok(Claim::Page(Page { events: page.events, rows: rows.len(), next, end, now: progress.try_get(7)? }))
+        let end = if next.is_some() && page.rows == 0 { PageEnd::Full } else { page.end };
+        Ok(Claim::Page(Page { events: page.events, rows: page.rows, next, end, now: progress.try_get(7)? }))
     }
 
     async fn past_backlog(&self, session: &Session, position: Position) -> Result<Option<Position>, PgError> {
@@ -267,35 +275,53 @@ fn progress_of(row: &Row) -> Result<Progress, PgError> {
     Ok(Progress { n: row.try_get("n")?, position })
 }
 
+/// A page while it is read.
+struct Reading {
+    limits: PageLimits,
+    events: Vec<(i64, Claimed)>,
+    snapshot: Option<(Snapshot, Option<Xid>)>,
+    last: RowPlace,
+    bytes: i64,
+}
+
 struct RawPage {
     events: Vec<Claimed>,
+    rows: usize,
     end: PageEnd,
     last: Option<(RowPlace, Snapshot, Option<Xid>)>,
 }
 
-fn read_page(rows: &[Row], limits: PageLimits, wants: impl Fn(&str) -> bool) -> Result<RawPage, PgError> {
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-        return Ok(RawPage { events: Vec::new(), end: PageEnd::Last, last: None });
-    };
-    let snapshot: PgSnapshot = first.try_get("snapshot")?;
-    let own: Option<PgXid> = first.try_get("own_xid")?;
-    let xid: PgXid = last.try_get("xid")?;
-    let place = RowPlace { xid: xid.0, seq: last.try_get("seq")? };
-    let mut bytes = 0;
-    let mut events = Vec::with_capacity(rows.len());
-    for row in rows {
-        let size = i64::from(row.try_get::<_, i32>("bytes")?);
-        bytes += if size <= limits.data_max { size } else { 0 };
-        events.push((row.try_get::<_, i64>("seq")?, read_event(row, size, limits, &wants)?));
+impl Reading {
+    fn new(limits: PageLimits) -> Self {
+        Self { limits, events: Vec::new(), snapshot: None, last: RowPlace::default(), bytes: 0 }
     }
-    // Transaction ids do not follow causality, numbers do within a page.
-    events.sort_by_key(|(seq, _)| *seq);
-    let full = rows.len() as i64 >= limits.rows || bytes >= limits.bytes;
-    Ok(RawPage {
-        events: events.into_iter().map(|(_, event)| event).collect(),
-        end: if full { PageEnd::Full } else { PageEnd::Last },
-        last: Some((place, snapshot.0, own.map(|own| own.0))),
-    })
+
+    fn add(&mut self, row: &Row, wants: &impl Fn(&str) -> bool) -> Result<(), PgError> {
+        if self.snapshot.is_none() {
+            let snapshot: PgSnapshot = row.try_get("snapshot")?;
+            let own: Option<PgXid> = row.try_get("own_xid")?;
+            self.snapshot = Some((snapshot.0, own.map(|own| own.0)));
+        }
+        let size = i64::from(row.try_get::<_, i32>("bytes")?);
+        self.bytes += if size <= self.limits.data_max { size } else { 0 };
+        let xid: PgXid = row.try_get("xid")?;
+        self.last = RowPlace { xid: xid.0, seq: row.try_get("seq")? };
+        self.events.push((self.last.seq, read_event(row, size, self.limits, wants)?));
+        Ok(())
+    }
+
+    fn end(mut self) -> RawPage {
+        let rows = self.events.len();
+        // Transaction ids do not follow causality, numbers do within a page.
+        self.events.sort_by_key(|(seq, _)| *seq);
+        let full = rows as i64 >= self.limits.rows || self.bytes >= self.limits.bytes;
+        RawPage {
+            events: self.events.into_iter().map(|(_, event)| event).collect(),
+            rows,
+            end: if full && rows > 0 { PageEnd::Full } else { PageEnd::Last },
+            last: self.snapshot.map(|(snapshot, own)| (self.last, snapshot, own)),
+        }
+    }
 }
 
 fn read_event(

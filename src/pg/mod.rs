@@ -3,6 +3,7 @@
 //! The rest of the program speaks to it in values of the pure core. Statements
 //! of more than a line are files in `sql/queries`.
 
+mod columns;
 pub mod connect;
 pub mod error;
 pub mod migrate;

@@ -1,6 +1,7 @@
 //! PostgreSQL types which the client library does not know: `xid8`,
 //! `pg_snapshot`, and JSON which is text already.
 
+use crate::rules::item::DedupKey;
 use crate::rules::snapshot::{Snapshot, Xid};
 use bytes::{BufMut, BytesMut};
 use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -115,6 +116,23 @@ impl ToSql for JsonString {
 
     fn accepts(kind: &Type) -> bool {
         matches!(*kind, Type::JSONB | Type::JSON)
+    }
+
+    to_sql_checked!();
+}
+
+/// A dedup key as `bytea`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyBytes(pub(crate) DedupKey);
+
+impl ToSql for KeyBytes {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
+        out.put_slice(&self.0.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::BYTEA
     }
 
     to_sql_checked!();

@@ -52,7 +52,7 @@ impl Reader {
             self.met.push(event.seq);
         }
         self.pages += 1;
-        self.writer.commit(&self.session, "events", &[], &[], &[], Advance::Log(Some(next))).await?;
+        self.writer.commit(&self.session, "events", &[], &[], Advance::Log(Some(next))).await?;
         Ok(true)
     }
 
@@ -404,7 +404,7 @@ async fn batches_are_bounded_by_bytes() -> anyhow::Result<()> {
                 Claimed::Unwanted => anyhow::bail!("unwanted"),
             }
         }
-        writer.commit(&session, "events", &[], &[], &[], Advance::Log(Some(next))).await?;
+        writer.commit(&session, "events", &[], &[], Advance::Log(Some(next))).await?;
     }
     session.client().batch_execute("rollback").await?;
     assert_eq!(aside, [4, 8, 12]);

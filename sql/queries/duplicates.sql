@@ -1,0 +1,5 @@
+-- Which of the keys belonged to an item before this transaction, and to which.
+-- What this transaction inserted carries its own id.
+select i.dedup_key, i.id
+from hearken.inbox_items i
+where i.dedup_key = any ($1) and i.xmin <> pg_current_xact_id()::xid
