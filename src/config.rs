@@ -146,7 +146,7 @@ impl Default for Daemon {
             poll: Duration::from_secs(1),
             linger: Duration::from_millis(5),
             batch_min: 100,
-            batch_max: 2000,
+            batch_max: 1000,
             batch_bytes: 4 << 20,
             data_max: 1 << 20,
             statement_timeout: Duration::from_secs(10),

@@ -81,7 +81,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A runtime for commands which speak to the database.
+/// A runtime for commands which speak to the database. One thread: the server
+/// does the heavy work, and handing each answer from thread to thread would cost
+/// more than it gains.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

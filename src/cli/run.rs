@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(RunError::Routines(error)) => {
-            eprintln!("{error}");
+            eprintln!("{:#}", anyhow::Error::from(error));
             Ok(ExitCode::from(2))
         }
         Err(error) => Err(error.into()),

@@ -111,7 +111,7 @@ fn the_reference_names_every_key() {
         "| `poll` | `\"1s\"` |",
         "| `linger` | `\"5ms\"` |",
         "| `batch_min` | `100` |",
-        "| `batch_max` | `2000` |",
+        "| `batch_max` | `1000` |",
         "| `batch_bytes` | `\"4MiB\"` |",
         "| `data_max` | `\"1MiB\"` |",
         "| `statement_timeout` | `\"30s\"` |",

@@ -126,7 +126,21 @@ impl Doorbell {
         }
     }
 
-    /// Step 8: lets go of the lock and is awake.
+    /// Step 8: lets go of a lock which is held, and is awake. The future is to be
+    /// awaited; a look may run meanwhile.
+    pub fn let_go(&mut self) -> Option<BoxFuture<'static, Result<(), PgError>>> {
+        let session = self.session.clone()?;
+        self.lock = Lock::Free;
+        let mut unlock: BoxFuture<'static, _> = Box::pin(async move { doorbell::unlock(&session).await });
+        // The first poll hands the statement to the connection's task.
+        let mut context = std::task::Context::from_waker(futures_util::task::noop_waker_ref());
+        if let std::task::Poll::Ready(result) = unlock.as_mut().poll(&mut context) {
+            unlock = Box::pin(std::future::ready(result));
+        }
+        Some(unlock)
+    }
+
+    /// Step 8: lets go of the lock, held or asked for, and is awake.
     ///
     /// # Errors
     ///

@@ -1,12 +1,22 @@
 //! Places at which a test can kill the process.
 //!
 //! `HEARKEN_FAILPOINT=pass.claimed:3` makes a debug build die, as by SIGKILL,
-//! when it comes to the place named for the third time. A release build has no
-//! failpoints.
+//! when it comes to the place named for the third time, and
+//! `HEARKEN_FAILPOINT=doorbell.no_last_look` leaves out a step of the protocol,
+//! so that a test can show what it is for. A release build has no failpoints.
 
 /// The named steps of a pass, in order.
 pub const STEPS: [&str; 5] =
     ["pass.begun", "pass.claimed", "pass.planned", "pass.committed", "ticks.planned"];
+
+/// Leaves out the look after the grant of the doorbell's lock (step 7).
+pub const NO_LAST_LOOK: &str = "doorbell.no_last_look";
+
+/// Whether the environment says that a step is to be left out.
+#[must_use]
+pub fn leaves_out(name: &str) -> bool {
+    cfg!(debug_assertions) && std::env::var("HEARKEN_FAILPOINT").is_ok_and(|wanted| wanted == name)
+}
 
 /// Dies here, if the environment says so.
 #[cfg(debug_assertions)]

@@ -182,7 +182,7 @@ impl LogPass<'_> {
         let mut plan = Plan::default();
         for part in page.events.chunks(PART) {
             self.plan(part, &mut plan);
-            sending.push(std::mem::take(&mut plan.drafts));
+            sending.push(std::mem::take(&mut plan.drafts)).await;
         }
         failpoint::hit("pass.planned");
         let planned = began.elapsed();

@@ -9,6 +9,7 @@ use super::caution::Caution;
 use super::chores::Chores;
 use super::clock::DbClock;
 use super::doorbell::{Doorbell, Lock};
+use super::failpoint;
 use super::pass::{Done, Force, LogPass, PassEnd, rollback};
 use super::status::{Role, Status};
 use super::ticks::{self, Planner, TickEnd, TickPass};
@@ -28,8 +29,14 @@ use tokio::sync::watch;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A listener which does not hear itself within this is deaf.
 const ECHO_WITHIN: Duration = Duration::from_secs(5);
-/// The pause between two looks while awake.
+/// The pause between two looks while awake, at least.
 const LOOK_PAUSE: Duration = Duration::from_millis(1);
+/// The same for each row the last look found: the busier the writers, the larger
+/// the pages and the fewer the passes which compete with them. Up to about a
+/// thousand events a second the pause stays at its least.
+const LOOK_PAUSE_A_ROW: Duration = Duration::from_micros(250);
+/// The same, at most.
+const LOOK_PAUSE_MAX: Duration = Duration::from_millis(8);
 /// Looks in a row that found something while S waits, after which the request
 /// is cancelled: the load is sustained and the bells would make writers queue.
 const BUSY_LOOKS: u32 = 16;
@@ -67,6 +74,7 @@ struct Rhythm {
     well: bool,
     busy_looks: u32,
     quiet_since: Option<Instant>,
+    pause: Duration,
     next_ping: Instant,
     next_poll: Instant,
 }
@@ -79,6 +87,7 @@ impl Rhythm {
             well: false,
             busy_looks: 0,
             quiet_since: None,
+            pause: LOOK_PAUSE,
             next_ping: now + PING_EVERY,
             next_poll: now,
         }
@@ -218,7 +227,13 @@ impl<'a> Term<'a> {
     async fn run(&mut self) -> Result<(), PgError> {
         while !*self.environment.stop.borrow() {
             if std::mem::take(&mut self.rhythm.look) {
+                // Held and rung for: let go of the lock, and look meanwhile.
+                let rung = self.rhythm.quiet_since.is_none() && matches!(self.doorbell.lock, Lock::Held);
+                let letting_go = rung.then(|| self.doorbell.let_go()).flatten();
                 let found = self.look().await?;
+                if let Some(letting_go) = letting_go {
+                    answered(Duration::ZERO, letting_go).await?;
+                }
                 self.looked(found).await?;
             }
             self.tick_if_due().await?;
@@ -250,8 +265,10 @@ impl<'a> Term<'a> {
         if matches!(self.doorbell.lock, Lock::Held) || (asked && self.rhythm.busy_looks >= BUSY_LOOKS) {
             self.doorbell.wake(&self.work).await?;
         }
-        // While S waits, whoever is not in this page rings.
-        self.rhythm.look = found == Found::More || !matches!(self.doorbell.lock, Lock::Asked(_));
+        // While S waits, whoever is not in this page rings. Awake, we look again
+        // after a pause: looking all the time would take from the writers what
+        // the doorbell spares them.
+        self.rhythm.look = found == Found::More || matches!(self.doorbell.lock, Lock::Off);
         Ok(())
     }
 
@@ -270,11 +287,9 @@ impl<'a> Term<'a> {
                 self.environment.status.metrics.bells.inc();
                 self.rhythm.quiet_since = None;
                 self.rhythm.look = true;
-                if matches!(self.doorbell.lock, Lock::Held) {
-                    self.doorbell.wake(&self.work).await?;
-                }
             }
-            Wake::Granted | Wake::Poll => self.rhythm.look = true,
+            Wake::Granted => self.rhythm.look = !failpoint::leaves_out(failpoint::NO_LAST_LOOK),
+            Wake::Poll => self.rhythm.look = true,
             Wake::Stop | Wake::Tick => {}
             Wake::Ping => {
                 self.ping().await?;
@@ -304,7 +319,7 @@ impl<'a> Term<'a> {
         let next_look = match self.doorbell.lock {
             // Not even a timer of nothing: those end at the next millisecond.
             _ if self.rhythm.look => None,
-            Lock::Free => Some(Instant::now() + LOOK_PAUSE),
+            Lock::Free => Some(Instant::now() + self.rhythm.pause),
             Lock::Off | Lock::Asked(_) | Lock::Held => Some(self.rhythm.next_poll),
         };
         let keeping = self.chores.is_keeping();
@@ -354,6 +369,7 @@ impl<'a> Term<'a> {
         match result {
             Ok(PassEnd::Empty(now)) => {
                 metrics.empty.inc();
+                self.rhythm.pause = LOOK_PAUSE;
                 self.clock = DbClock::heard(now);
                 self.environment.status.looked();
                 self.caution.forget();
@@ -366,6 +382,8 @@ impl<'a> Term<'a> {
             }
             Ok(PassEnd::Worked(done, end, now)) => {
                 metrics.pass_seconds.observe(began.elapsed().as_secs_f64());
+                let rows = u32::try_from(done.events).unwrap_or(u32::MAX);
+                self.rhythm.pause = LOOK_PAUSE_A_ROW.saturating_mul(rows).clamp(LOOK_PAUSE, LOOK_PAUSE_MAX);
                 self.clock = DbClock::heard(now);
                 self.tell(&done, "pass");
                 self.grow(end, done.events);

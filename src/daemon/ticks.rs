@@ -183,7 +183,7 @@ impl TickPass<'_> {
         let advance = Advance::Schedules(advance);
         if self.care == Care::Together {
             let mut sending = self.writer.begin(self.session, SOURCE);
-            sending.push(std::mem::take(&mut work.drafts));
+            sending.push(std::mem::take(&mut work.drafts)).await;
             return sending.commit(&work.decisions, &work.letters, advance).await;
         }
         let verdicts = self.writer.enqueue_each(self.session, &work.drafts).await?;

@@ -16,6 +16,7 @@ use crate::rules::item::{Cause, ItemDraft};
 use crate::rules::name::{QueueName, RoutineName};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use postgres_types::ToSql;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::Statement;
 
@@ -59,6 +60,7 @@ pub enum Advance<'a> {
 #[derive(Debug)]
 pub struct Writer {
     enqueue: Statement,
+    enqueue_few: Statement,
     duplicates: Statement,
     each: Statement,
     append: Statement,
@@ -66,6 +68,18 @@ pub struct Writer {
     schedules: Statement,
     ring: Statement,
 }
+
+/// Up to so many drafts go with the commit in one round trip; beyond it the
+/// statement which that takes costs more than the round trip.
+const FEW: usize = 64;
+
+/// The commit of a small pass does not wait for the disk. Items and progress are
+/// one transaction: if the server crashes before it is flushed, both are gone
+/// and the pass is done again. Whoever commits on the strength of an item, a
+/// lease say, flushes the pass with it, since the log is written in order. So
+/// nothing is lost or doubled; what is saved is a flush for each event of a
+/// quiet system, which its writers would have to share.
+const COMMIT_FEW: &str = "set local synchronous_commit = off; commit";
 
 /// How many rows of progress are kept. They are removed in ranges of
 /// [`PRUNE_EVERY`]: a range that is bounded on both sides does not walk over the
@@ -83,6 +97,7 @@ impl Writer {
         let client = session.client();
         Ok(Self {
             enqueue: client.prepare(include_str!("../../sql/queries/enqueue.sql")).await?,
+            enqueue_few: client.prepare(include_str!("../../sql/queries/enqueue_few.sql")).await?,
             duplicates: client.prepare(include_str!("../../sql/queries/duplicates.sql")).await?,
             each: client.prepare("select * from hearken.enqueue_each($1)").await?,
             append: client.prepare(log::APPEND).await?,
@@ -110,6 +125,7 @@ impl Writer {
             session,
             source,
             sent: Vec::new(),
+            offered: Vec::new(),
             drafts: Vec::new(),
             queues: BTreeSet::new(),
         }
@@ -216,27 +232,34 @@ pub struct Sending<'a> {
     session: &'a Session,
     source: &'a str,
     sent: Vec<BoxFuture<'a, Result<u64, PgError>>>,
+    offered: Vec<ItemDraft>,
     drafts: Vec<ItemDraft>,
     queues: BTreeSet<QueueName>,
 }
 
 impl Sending<'_> {
-    /// Sends some drafts, without waiting for what becomes of them.
-    pub fn push(&mut self, mut drafts: Vec<ItemDraft>) {
+    /// Sends some drafts, without waiting for what becomes of them. Few are kept
+    /// back to go with the commit.
+    pub async fn push(&mut self, mut drafts: Vec<ItemDraft>) {
+        self.queues.extend(drafts.iter().map(|draft| draft.queue.clone()));
+        if self.sent.is_empty() && self.drafts.len() + drafts.len() <= FEW {
+            self.drafts.append(&mut drafts);
+            return;
+        }
+        drafts.splice(0..0, self.drafts.drain(..));
         if drafts.is_empty() {
             return;
         }
         let (writer, session, columns) = (self.writer, self.session, Columns::of(&mut drafts));
         let mut future: BoxFuture<'_, _> = Box::pin(async move { writer.enqueue(session, columns).await });
-        // The first poll hands the statement to the connection's task. An answer
-        // cannot be there yet; an error at once is kept for the commit.
-        let mut context = std::task::Context::from_waker(futures_util::task::noop_waker_ref());
-        if let std::task::Poll::Ready(result) = future.as_mut().poll(&mut context) {
+        // The first poll hands the statement to the connection's task, and the
+        // yield lets that task write it. An answer at once is kept.
+        if let std::task::Poll::Ready(result) = futures_util::poll!(future.as_mut()) {
             future = Box::pin(std::future::ready(result));
         }
+        tokio::task::yield_now().await;
         self.sent.push(future);
-        self.queues.extend(drafts.iter().map(|draft| draft.queue.clone()));
-        self.drafts.extend(drafts);
+        self.offered.append(&mut drafts);
     }
 
     /// Waits for the inbox's answers, writes decisions and dead letters, stores
@@ -253,6 +276,9 @@ impl Sending<'_> {
         dead: &[DeadLetter],
         advance: Advance<'_>,
     ) -> Result<Enqueued, PgError> {
+        if self.sent.is_empty() {
+            return self.commit_few(decisions, dead, advance).await;
+        }
         let sent = std::mem::take(&mut self.sent);
         let (created, (), ()) = futures_util::try_join!(
             futures_util::future::try_join_all(sent),
@@ -260,7 +286,7 @@ impl Sending<'_> {
             self.writer.ring(self.session, &self.queues),
         )?;
         let created = created.iter().sum();
-        let duplicates = self.drafts.len() as u64 - created;
+        let duplicates = self.offered.len() as u64 - created;
         if duplicates > 0 {
             dead::record(self.session, &self.duplicates().await?).await?;
         }
@@ -270,14 +296,46 @@ impl Sending<'_> {
         Ok(Enqueued { created, duplicates })
     }
 
+    /// Everything with one round trip, the commit among it. If a statement
+    /// fails, the commit becomes a rollback.
+    async fn commit_few(
+        mut self,
+        decisions: &[Decision],
+        dead: &[DeadLetter],
+        advance: Advance<'_>,
+    ) -> Result<Enqueued, PgError> {
+        // Rare, and prepared as they come, which takes a round trip.
+        dead::record(self.session, decisions).await?;
+        dead::bury(self.session, dead).await?;
+        let columns = Columns::of(&mut self.drafts);
+        let few = async {
+            if self.drafts.is_empty() {
+                return Ok(Enqueued::default());
+            }
+            let parameters = columns.parameters();
+            let parameters = parameters.into_iter().chain([&self.source as &(dyn ToSql + Sync)]);
+            let parameters: Vec<_> = parameters.collect();
+            let row = self.session.client().query_one(&self.writer.enqueue_few, &parameters).await?;
+            let count = |place: usize| u64::try_from(row.get::<_, i64>(place)).unwrap_or_default();
+            Ok(Enqueued { created: count(0), duplicates: count(1) })
+        };
+        let (enqueued, (), (), ()) = futures_util::try_join!(
+            few,
+            self.writer.advance(self.session, advance),
+            self.writer.ring(self.session, &self.queues),
+            async { self.session.client().batch_execute(COMMIT_FEW).await.map_err(PgError::from) },
+        )?;
+        Ok(enqueued)
+    }
+
     /// The decisions on drafts whose item was there before.
     async fn duplicates(&self) -> Result<Vec<Decision>, PgError> {
-        let keys: Vec<&[u8]> = self.drafts.iter().map(|draft| &draft.key.0[..]).collect();
+        let keys: Vec<&[u8]> = self.offered.iter().map(|draft| &draft.key.0[..]).collect();
         let rows = self.session.client().query(&self.writer.duplicates, &[&keys]).await?;
         let met: HashMap<&[u8], i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         let mut seen = HashSet::new();
         let twice =
-            self.drafts.iter().filter(|draft| !seen.insert(draft.key) || met.contains_key(&draft.key.0[..]));
+            self.offered.iter().filter(|draft| !seen.insert(draft.key) || met.contains_key(&draft.key.0[..]));
         Ok(twice.map(|draft| duplicate(self.source, draft, met.get(&draft.key.0[..]).copied())).collect())
     }
 }

@@ -98,6 +98,41 @@ async fn a_long_silent_transaction_is_heard_at_its_commit() -> anyhow::Result<()
     Ok(())
 }
 
+/// What the last look is for (step 7), and that these tests would catch a
+/// protocol without it: a writer which was silent, because the daemon was awake
+/// when it inserted, is not heard when it commits.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_last_look_a_wake_up_is_lost() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    let daemon = Setup::new(&db.url, &[("every", EVERY)])
+        .daemon(HOUR)
+        .daemon("linger = \"500ms\"")
+        .env("HEARKEN_FAILPOINT", hearken::daemon::failpoint::NO_LAST_LOOK)
+        .start();
+    daemon.leads().await;
+    let slow = db.connect().await?;
+    db.emit("test.event", json!({ "n": 1 })).await?;
+    db.items(1).await?;
+    slow.batch_execute("begin; insert into hearken.events (type, data) values ('test.event', '{\"n\": 2}')")
+        .await?;
+    let asked = "select from pg_locks where locktype = 'advisory' and classid = 1751478891 and objid = 1 \
+                 and mode = 'ExclusiveLock' and database = (select oid from pg_database where datname = current_database())";
+    until("the daemon to wait for the lock", || async {
+        (db.count(&format!("{asked} and not granted")).await.ok()? == 1).then_some(())
+    })
+    .await;
+    slow.batch_execute("commit").await?;
+    until("the daemon to be granted the lock", || async {
+        (db.count(&format!("{asked} and granted")).await.ok()? == 1).then_some(())
+    })
+    .await;
+    // It sleeps, and the event is there: whoever inserts next rings for both.
+    let events = db.count("select from hearken.events where type = 'test.event'").await?;
+    assert_eq!((events, db.count("select from hearken.inbox_items").await?), (2, 1));
+    db.emit("test.event", json!({ "n": 3 })).await?;
+    db.items(3).await
+}
+
 /// Awake, the daemon makes nobody ring: the bells are few while writers are busy.
 #[tokio::test(flavor = "multi_thread")]
 async fn busy_writers_are_not_made_to_ring() -> anyhow::Result<()> {
