@@ -12,13 +12,17 @@ const ROUNDS: usize = 3;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Variant {
     NoTrigger,
-    Doorbell,
+    /// The daemon reads the events, and no routine wants them.
+    DoorbellRead,
+    /// The daemon makes an item of each event, on the same cores.
+    DoorbellItems,
     RowNotify,
 }
 
-const VARIANTS: [(Variant, &str); 3] = [
+const VARIANTS: [(Variant, &str); 4] = [
     (Variant::NoTrigger, "no trigger"),
-    (Variant::Doorbell, "doorbell, live daemon"),
+    (Variant::DoorbellRead, "doorbell, events read"),
+    (Variant::DoorbellItems, "doorbell, an item each"),
     (Variant::RowNotify, "row trigger, pg_notify"),
 ];
 
@@ -50,7 +54,7 @@ async fn measure(db: &Database, variant: Variant, clients: usize) -> anyhow::Res
         Variant::NoTrigger => {
             db.client.batch_execute("drop trigger zz_hearken_doorbell on hearken.events").await?
         }
-        Variant::Doorbell => {
+        Variant::DoorbellRead | Variant::DoorbellItems => {
             daemon = Some(Daemon::start(&db.url)?);
             while db.number("select count(*) from hearken.daemons").await? < 1.0 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -71,9 +75,9 @@ async fn measure(db: &Database, variant: Variant, clients: usize) -> anyhow::Res
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..clients {
         let client = connect(&db.url).await?;
-        let sql = format!(
-            "insert into hearken.events (type, subject, data) values ('order.created', '1', '{BODY}')"
-        );
+        let kind = if variant == Variant::DoorbellRead { "page.viewed" } else { "order.created" };
+        let sql =
+            format!("insert into hearken.events (type, subject, data) values ('{kind}', '1', '{BODY}')");
         let insert = client.prepare(&sql).await?;
         let (stop, count) = (stop.clone(), count.clone());
         tasks.spawn(async move {

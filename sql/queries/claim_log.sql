@@ -7,7 +7,9 @@
 -- in which the last page ended; the transactions which the old snapshot saw in
 -- progress and the new one sees; those begun since. One `or` in their place made
 -- the planner read the log from its beginning. The subselects run once and are
--- boundaries of the index scans.
+-- boundaries of the index scans. Between two steps of which the last left nothing
+-- in progress the first two branches are empty, and the part between the marks
+-- is left out.
 with p as materialized (
     select p.old, coalesce(p.new, pg_current_snapshot()) as new, p.xid, p.seq, p.seq_min,
            coalesce(p.seq_max, 9223372036854775807) as seq_max,
@@ -19,6 +21,7 @@ with p as materialized (
 ),
 page as not materialized (
     select * from (
+        -- <unfinished>
         (select e.*
          from hearken.events e
          where e.xid = (select p.xid from p where p.xid < p.first_new)
@@ -37,6 +40,7 @@ page as not materialized (
          order by e.xid, e.seq
          limit $1)
         union all
+        -- </unfinished>
         (select e.*
          from hearken.events e
          where (e.xid, e.seq) > ((select greatest(p.xid, p.first_new) from p),

@@ -73,13 +73,13 @@ pub struct Writer {
 /// statement which that takes costs more than the round trip.
 const FEW: usize = 64;
 
-/// The commit of a small pass does not wait for the disk. Items and progress are
+/// The commit of a pass does not wait for the disk. Items and progress are
 /// one transaction: if the server crashes before it is flushed, both are gone
 /// and the pass is done again. Whoever commits on the strength of an item, a
 /// lease say, flushes the pass with it, since the log is written in order. So
 /// nothing is lost or doubled; what is saved is a flush for each event of a
 /// quiet system, which its writers would have to share.
-const COMMIT_FEW: &str = "set local synchronous_commit = off; commit";
+const COMMIT: &str = "set local synchronous_commit = off; commit";
 
 /// How many rows of progress are kept. They are removed in ranges of
 /// [`PRUNE_EVERY`]: a range that is bounded on both sides does not walk over the
@@ -292,7 +292,7 @@ impl Sending<'_> {
         }
         dead::record(self.session, decisions).await?;
         dead::bury(self.session, dead).await?;
-        self.session.client().batch_execute("commit").await?;
+        self.session.client().batch_execute(COMMIT).await?;
         Ok(Enqueued { created, duplicates })
     }
 
@@ -323,7 +323,7 @@ impl Sending<'_> {
             few,
             self.writer.advance(self.session, advance),
             self.writer.ring(self.session, &self.queues),
-            async { self.session.client().batch_execute(COMMIT_FEW).await.map_err(PgError::from) },
+            async { self.session.client().batch_execute(COMMIT).await.map_err(PgError::from) },
         )?;
         Ok(enqueued)
     }

@@ -17,6 +17,7 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use postgres_types::ToSql;
 use serde_json::Value;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio_postgres::{Row, Statement};
 
 /// First key of the advisory locks of passes; the second is the source's id.
@@ -92,8 +93,26 @@ pub enum Claim {
 #[derive(Debug)]
 pub struct LogReader {
     claim: Statement,
+    claim_new: Statement,
+    /// The number of the last row of progress, if the position it holds is clear
+    /// ([`Position::is_clear`]); else [`UNCLEAR`]. A guess, checked in the pass.
+    clear: AtomicI64,
     progress: Statement,
     lock: Statement,
+}
+
+/// No row of progress has this number.
+const UNCLEAR: i64 = -1;
+
+const CLAIM: &str = include_str!("../../sql/queries/claim_log.sql");
+
+/// The claim without the branches for what an earlier step left over.
+fn claim_new() -> String {
+    let cut = CLAIM.split_once("-- <unfinished>").and_then(|(before, rest)| {
+        let (_, after) = rest.split_once("-- </unfinished>")?;
+        Some(format!("{before}{after}"))
+    });
+    cut.unwrap_or_else(|| CLAIM.to_owned())
 }
 
 impl LogReader {
@@ -112,7 +131,9 @@ impl LogReader {
             )
             .await?;
         Ok(Self {
-            claim: client.prepare(include_str!("../../sql/queries/claim_log.sql")).await?,
+            claim: client.prepare(CLAIM).await?,
+            claim_new: client.prepare(&claim_new()).await?,
+            clear: AtomicI64::new(UNCLEAR),
             progress: client
                 .prepare(
                     "select n, old, new, xid, seq, seq_min, seq_max, hearken.now() \
@@ -167,6 +188,26 @@ impl LogReader {
         limits: PageLimits,
         wants: impl Fn(&str) -> bool,
     ) -> Result<Claim, PgError> {
+        let clear = self.clear.swap(UNCLEAR, Ordering::Relaxed);
+        if clear != UNCLEAR {
+            match self.try_claim(session, limits, &wants, Some(clear)).await? {
+                Some(claim) => return Ok(claim),
+                // Another daemon has read on, or our last pass did not commit.
+                None => session.client().batch_execute("rollback").await?,
+            }
+        }
+        let claim = self.try_claim(session, limits, &wants, None).await?;
+        claim.ok_or_else(|| PgError::lost("the position in the log"))
+    }
+
+    /// Claims a page; none, if the position is not the clear one expected.
+    async fn try_claim(
+        &self,
+        session: &Session,
+        limits: PageLimits,
+        wants: &impl Fn(&str) -> bool,
+        clear: Option<i64>,
+    ) -> Result<Option<Claim>, PgError> {
         let client = session.client();
         let page: [&(dyn ToSql + Sync); 3] = [&limits.rows, &limits.bytes, &limits.data_max];
         let (lock, source): ([&(dyn ToSql + Sync); 2], [&(dyn ToSql + Sync); 1]) =
@@ -177,31 +218,39 @@ impl LogReader {
             async { client.query_one(&self.progress, &source).await.map_err(PgError::from) },
             async {
                 // Read as it comes, while the server still fetches the rest.
-                let mut rows = std::pin::pin!(client.query_raw(&self.claim, page).await?);
+                let claim = if clear.is_some() { &self.claim_new } else { &self.claim };
+                let mut rows = std::pin::pin!(client.query_raw(claim, page).await?);
                 let mut reading = Reading::new(limits);
                 while let Some(row) = rows.try_next().await? {
-                    reading.add(&row, &wants)?;
+                    reading.add(&row, wants)?;
                 }
                 Ok(reading.end())
             },
         )?;
         if !lock.get::<_, bool>(0) {
             client.batch_execute("rollback").await?;
-            return Ok(Claim::Taken);
+            return Ok(Some(Claim::Taken));
         }
         let before = progress_of(&progress)?;
+        if clear.is_some_and(|n| n != before.n || !before.position.is_clear()) {
+            return Ok(None);
+        }
         let position = match page.last {
             Some((last, snapshot, own)) => Some(before.position.after_page(snapshot, own, last, page.end)),
             // The page before was full and the last of its step.
             None => before.position.new.clone().map(|snapshot| before.position.next_step(snapshot)),
         };
         let position = match position.as_ref().unwrap_or(&before.position).seq_max {
-            Some(_) => self.past_backlog(session, position.unwrap_or(before.position)).await?,
+            Some(_) => self.past_backlog(session, position.unwrap_or(before.position.clone())).await?,
             None => position,
         };
         let next = position.map(|position| Progress { n: before.n + 1, position });
         let end = if next.is_some() && page.rows == 0 { PageEnd::Full } else { page.end };
-        Ok(Claim::Page(Page { events: page.events, rows: page.rows, next, end, now: progress.try_get(7)? }))
+        let now = progress.try_get(7)?;
+        let stands = next.as_ref().unwrap_or(&before);
+        let clear = if stands.position.is_clear() { stands.n } else { UNCLEAR };
+        self.clear.store(clear, Ordering::Relaxed);
+        Ok(Some(Claim::Page(Page { events: page.events, rows: page.rows, next, end, now })))
     }
 
     async fn past_backlog(&self, session: &Session, position: Position) -> Result<Option<Position>, PgError> {
@@ -371,4 +420,15 @@ fn read_json(row: &Row, column: &str) -> Result<Result<Option<Value>, String>, P
     let text: Option<JsonText<'_>> = row.try_get(column)?;
     let value = text.map(|text| serde_json::from_str(text.0)).transpose();
     Ok(value.map_err(|error| format!("its {column} cannot be read: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_claim_of_a_clear_position_has_one_branch() {
+        assert_eq!(CLAIM.matches("from hearken.events").count(), 3);
+        assert_eq!(claim_new().matches("from hearken.events").count(), 1);
+    }
 }

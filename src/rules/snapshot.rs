@@ -152,6 +152,13 @@ impl Position {
         Self { old: Snapshot::nothing(), new: None, done: RowPlace::default(), seq_min: 0, seq_max: None }
     }
 
+    /// Whether everything still to be read was begun after the old snapshot: no
+    /// step is under way, and the last one left nothing in progress.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.new.is_none() && self.old.in_progress.is_empty()
+    }
+
     /// The position after a page which was read in `snapshot` and ended at
     /// `last`. `own` is the reader's transaction, if it had an id by then.
     #[must_use]
