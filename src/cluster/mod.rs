@@ -145,7 +145,13 @@ impl PrivateCluster {
         self.binaries.folder.join("psql")
     }
 
-    /// A program of the server's folder, ready for arguments, run as the
+    /// Whether a program, such as `pg_dump`, came with the server.
+    #[must_use]
+    pub fn has_program(&self, name: &str) -> bool {
+        self.binaries.folder.join(name).is_file()
+    }
+
+    /// A program of the server's folder, else of the `PATH`, ready for arguments, run as the
     /// server's user and with its libraries.
     #[must_use]
     pub fn program(&self, name: &str) -> Command {
@@ -299,7 +305,9 @@ fn start_keeper(binaries: &Binaries, folder: &Path, owner: Option<Owner>) -> Res
 }
 
 fn command(binaries: &Binaries, name: &str, owner: Option<Owner>) -> Command {
-    let path = if name.starts_with('/') { PathBuf::from(name) } else { binaries.folder.join(name) };
+    let own = binaries.folder.join(name);
+    // Some collections hold the server alone; clients may be on the PATH.
+    let path = if own.is_file() { own } else { PathBuf::from(name) };
     let mut command = Command::new(path);
     command.env("LC_ALL", "C").env_remove("PGOPTIONS").current_dir("/");
     if let Some(libraries) = &binaries.libraries {

@@ -336,6 +336,11 @@ async fn concurrent_writers_and_two_readers_miss_nothing() -> anyhow::Result<()>
 /// What was read stays read, what was not is read, and new rows are found.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_log_goes_on_where_it_was() -> anyhow::Result<()> {
+    // An older pg_dump refuses a newer server, so only the server's own will do.
+    if !crate::support::database::cluster().has_program("pg_dump") {
+        eprintln!("NOT TESTED: these server binaries came without pg_dump");
+        return Ok(());
+    }
     let db = TestDatabase::new().await?;
     // Use up ids, so that those of the dump are above the new cluster's.
     db.client

@@ -9,12 +9,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
 /// The settings of test clusters.
-pub const SETTINGS: &[(&str, &str)] = &[
-    ("shared_preload_libraries", "pg_stat_statements"),
-    ("pg_stat_statements.track", "all"),
-    ("deadlock_timeout", "200ms"),
-    ("wal_level", "logical"),
-];
+pub const SETTINGS: &[(&str, &str)] = &[("deadlock_timeout", "200ms"), ("wal_level", "logical")];
 
 /// The cluster of this process. Its keeper removes it when the process ends.
 pub fn cluster() -> &'static PrivateCluster {
