@@ -58,9 +58,12 @@ impl Care {
     }
 }
 
-/// So many events are planned before their drafts are sent: few enough that the
-/// server has something to do early, many enough that a statement is worth it.
+/// So many events are planned before their drafts are sent: many enough that a
+/// statement is worth it.
 const PART: usize = 250;
+/// The same for the first ones of a page, so that the server, which waits for
+/// them, soon has something to do.
+const FIRST_PART: usize = 80;
 
 /// How long a statement may take when drafts go alone.
 const ALONE_TIMEOUT_MS: u32 = 2_000;
@@ -180,7 +183,8 @@ impl LogPass<'_> {
     ) -> Result<(Plan, Enqueued, Duration), PgError> {
         let mut sending = self.writer.begin(self.session, SOURCE);
         let mut plan = Plan::default();
-        for part in page.events.chunks(PART) {
+        let (first, others) = page.events.split_at(FIRST_PART.min(page.events.len()));
+        for part in std::iter::once(first).chain(others.chunks(PART)) {
             self.plan(part, &mut plan);
             sending.push(std::mem::take(&mut plan.drafts)).await;
         }
