@@ -6,7 +6,7 @@
 
 use super::failpoint;
 use crate::pg::dead::{About, DeadLetter, Decision, LetterKind, Outcome};
-use crate::pg::enqueue::{Advance, Enqueued, Verdict, Writer, about, draft_json, duplicate};
+use crate::pg::enqueue::{Advance, Enqueued, Sending, Verdict, Writer, about, draft_json, duplicate};
 use crate::pg::error::{PgError, Policy, policy_of_state};
 use crate::pg::log::{Claim, Claimed, LogReader, Page, PageLimits};
 use crate::pg::session::Session;
@@ -228,7 +228,9 @@ impl LogPass<'_> {
         });
         let enqueued = plan.judge(SOURCE, &verdicts, &events.collect::<Vec<_>>());
         let advance = Advance::Log(page.next.as_ref());
-        self.writer.commit(self.session, SOURCE, &plan.decisions, &plan.letters, advance).await?;
+        let mut sending = self.writer.begin(self.session, SOURCE);
+        plan.ring_for_created(&verdicts, &mut sending);
+        sending.commit(&plan.decisions, &plan.letters, advance).await?;
         Ok((plan, enqueued, planned))
     }
 
@@ -335,6 +337,16 @@ impl Plan {
             event: None,
             draft: None,
         });
+    }
+
+    /// The careful way has put the items in place one by one: their workers are
+    /// rung for all the same.
+    pub(super) fn ring_for_created(&self, verdicts: &[Verdict], sending: &mut Sending<'_>) {
+        for (draft, verdict) in self.drafts.iter().zip(verdicts) {
+            if matches!(verdict, Verdict::Created) {
+                sending.ring_for(&draft.queue);
+            }
+        }
     }
 
     /// Turns what the inbox said of each draft into decisions and letters.

@@ -188,7 +188,9 @@ impl TickPass<'_> {
         }
         let verdicts = self.writer.enqueue_each(self.session, &work.drafts).await?;
         let enqueued = work.judge(SOURCE, &verdicts, &[]);
-        self.writer.commit(self.session, SOURCE, &work.decisions, &work.letters, advance).await?;
+        let mut sending = self.writer.begin(self.session, SOURCE);
+        work.ring_for_created(&verdicts, &mut sending);
+        sending.commit(&work.decisions, &work.letters, advance).await?;
         Ok(enqueued)
     }
 }

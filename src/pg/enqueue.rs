@@ -238,6 +238,12 @@ pub struct Sending<'a> {
 }
 
 impl Sending<'_> {
+    /// Rings the workers of a queue with the commit: for an item which is in the
+    /// inbox already.
+    pub fn ring_for(&mut self, queue: &QueueName) {
+        self.queues.insert(queue.clone());
+    }
+
     /// Sends some drafts, without waiting for what becomes of them. Few are kept
     /// back to go with the commit.
     pub async fn push(&mut self, mut drafts: Vec<ItemDraft>) {
@@ -297,7 +303,7 @@ impl Sending<'_> {
     }
 
     /// Everything with one round trip, the commit among it. If a statement
-    /// fails, the commit becomes a rollback.
+    /// fails, those behind it are refused, the commit as well.
     async fn commit_few(
         mut self,
         decisions: &[Decision],

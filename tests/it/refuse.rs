@@ -83,6 +83,34 @@ async fn a_refused_item_is_the_only_one_set_aside() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Workers are rung also for the items of a pass which was done with care.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_are_rung_beside_a_refused_item() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    db.client.batch_execute(REFUSALS[0].0).await?;
+    let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = heard.clone();
+    let on_notify: hearken::pg::session::OnNotify = std::sync::Arc::new(move |notification| {
+        if notification.channel() == "hearken:q" {
+            flag.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    });
+    let options = crate::support::database::options(&db.url);
+    let role = hearken::pg::session::SessionRole::Listener;
+    let worker = hearken::pg::session::Session::open(&options, role, Some(on_notify)).await?;
+    worker.client().batch_execute("listen \"hearken:q\"").await?;
+    db.client
+        .batch_execute("insert into hearken.events (type, data) values ('test.event', '{\"n\": 13}'), ('test.event', '{\"n\": 14}')")
+        .await?;
+    let _daemon = Setup::new(&db.url, &[("every", EVERY)]).start();
+    db.items(1).await?;
+    until("the worker to be rung", || async {
+        heard.load(std::sync::atomic::Ordering::SeqCst).then_some(())
+    })
+    .await;
+    Ok(())
+}
+
 /// `\u0000` cannot be stored as jsonb; the routine which makes one harms itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nul_in_the_context_is_a_dead_letter() -> anyhow::Result<()> {
