@@ -34,6 +34,7 @@ pub async fn run(bed: &mut Bed) -> anyhow::Result<()> {
         limits,
         care: Care::Together,
         trouble: None,
+        each: None,
     };
     let mut cost = Vec::new();
     let mut done = 0;

@@ -1,32 +1,230 @@
 //! `hearken check`.
 
-use crate::daemon::load::{LoadError, load_dir};
-use std::path::PathBuf;
+use super::ConfigArgs;
+use crate::config::Config;
+use crate::daemon::load::load_all;
+use crate::rules::name::SourceName;
+use crate::rules::problem::{Level, Problem, Problems, Report};
+use crate::rules::review::review;
+use crate::rules::routine::RoutineSet;
+use serde::Serialize;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Check routine files; no database is needed.
+///
+/// Reads the files as the daemon would and shows all that is wrong with all of
+/// them. The exit status is 0 if they can be used, 2 if some cannot, and with
+/// --deny-warnings 1 if there are warnings.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The folder of routine files.
-    #[arg(default_value = "routines", value_name = "DIR")]
+    /// The folder of routine files, or one file.
+    #[arg(default_value = "routines", value_name = "PATH")]
     path: PathBuf,
+    /// One JSON object a line for each problem, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// Exit with status 1 if there are warnings.
+    #[arg(long)]
+    deny_warnings: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
-/// Runs it. The exit status is 2 if some file cannot be used.
+/// What was found.
+struct Checked {
+    /// The problems of each file, in the order of their paths.
+    files: Vec<Problems>,
+    /// How many of the files can be used.
+    routines: usize,
+}
+
+/// One problem for machines.
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    report: Report,
+    end_line: usize,
+    end_column: usize,
+}
+
+/// Runs it.
 ///
 /// # Errors
 ///
-/// If the folder cannot be read.
+/// If nothing can be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    match load_dir(&args.path) {
-        Ok(set) => {
-            println!("{} routines, no problems", set.routines.len());
-            Ok(ExitCode::SUCCESS)
+    let checked = match check(args) {
+        Ok(checked) => checked,
+        Err(error) => {
+            eprintln!("hearken: {error:#}");
+            return Ok(ExitCode::from(2));
         }
-        Err(error @ LoadError::Problems(_)) => {
-            eprintln!("{error}");
-            Ok(ExitCode::from(2))
+    };
+    let written = if args.json {
+        print_json(&mut std::io::stdout().lock(), &checked.files)
+    } else {
+        print(&mut std::io::stderr().lock(), &mut std::io::stdout().lock(), &checked)
+    };
+    match written {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::from(checked.status(args))),
+    }
+}
+
+fn check(args: &CheckArgs) -> anyhow::Result<Checked> {
+    let sources = sources(&args.config)?;
+    let mut files = load_all(&args.path)?;
+    let set = RoutineSet::new(files.iter().filter_map(|file| file.routine.clone()).collect());
+    for (name, problem) in review(&set, sources.as_deref()) {
+        let is_its = |routine: &crate::rules::routine::Routine| routine.name == name;
+        let file = files.iter_mut().find(|file| file.routine.as_deref().is_some_and(is_its));
+        if let Some(file) = file {
+            file.problems.push(problem);
+            file.problems.sort();
         }
-        Err(error @ LoadError::Io { .. }) => Err(error.into()),
+    }
+    let mut files = files.into_iter().map(|file| file.problems).collect::<Vec<_>>();
+    if files.is_empty() {
+        files.push(nothing(&args.path));
+    }
+    Ok(Checked { files, routines: set.routines.len() })
+}
+
+/// The sources which the settings name, if there are settings here. The
+/// environment is left aside: no variable of it adds a source, and a bad value
+/// in it says nothing about a routine.
+fn sources(args: &ConfigArgs) -> anyhow::Result<Option<Vec<SourceName>>> {
+    if args.config.is_none() && !Path::new("hearken.toml").exists() {
+        return Ok(None);
+    }
+    Config::load(args.config.as_deref(), &|_| None)?;
+    // So far there is no other: the settings refuse `[source.…]`.
+    Ok(Some(vec![SourceName::log()]))
+}
+
+/// The problem of a folder without any routine.
+fn nothing(folder: &Path) -> Problems {
+    let mut problems = Problems::new(&folder.display().to_string(), "");
+    let help = "a routine is a file such as `large-refund-review.toml`; hidden files are passed over";
+    problems.push(Problem::warning(0..0, "there are no routines here").help(help));
+    problems
+}
+
+impl Checked {
+    fn count(&self, level: Level) -> usize {
+        self.files.iter().flat_map(Problems::iter).filter(|problem| problem.level == level).count()
+    }
+
+    fn status(&self, args: &CheckArgs) -> u8 {
+        match (self.count(Level::Error), self.count(Level::Warning)) {
+            (0, 1..) if args.deny_warnings => 1,
+            (0, _) => 0,
+            _ => 2,
+        }
+    }
+
+    /// One line which says how it went.
+    fn summary(&self) -> String {
+        let routines = counted(self.routines, "routine");
+        let (errors, warnings) = (self.count(Level::Error), self.count(Level::Warning));
+        let bad = self.files.iter().filter(|problems| problems.has_errors()).count();
+        match (errors, warnings) {
+            (0, 0) => format!("{routines}, no problems"),
+            (0, _) => format!("{routines}, {}", counted(warnings, "warning")),
+            _ => {
+                let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+                let bad = counted(bad, "routine file");
+                format!("{routines}, {errors}, {warnings}: {bad} cannot be used")
+            }
+        }
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Shows the problems, and then one line which says how it went: the problems
+/// go where errors go, and a line of success where output goes.
+fn print(problems: &mut impl Write, success: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
+    let coloured = colours();
+    for file in checked.files.iter().filter(|file| !file.is_empty()) {
+        let text = if coloured { file.render_coloured() } else { file.render() };
+        writeln!(problems, "{text}")?;
+    }
+    let summary = checked.summary();
+    if checked.files.iter().any(Problems::has_errors) {
+        writeln!(problems, "{summary}")
+    } else {
+        writeln!(success, "{summary}")?;
+        success.flush()
+    }
+}
+
+/// Whether what goes to standard error is in colour: on a terminal, unless
+/// `NO_COLOR` is set.
+pub(super) fn colours() -> bool {
+    std::io::stderr().is_terminal() && super::environment("NO_COLOR").is_none()
+}
+
+fn print_json(out: &mut impl Write, files: &[Problems]) -> std::io::Result<()> {
+    for problems in files {
+        for (report, problem) in problems.reports().into_iter().zip(problems.iter()) {
+            let (end_line, end_column) = problems.locate(&(problem.span.end..problem.span.end));
+            let line = serde_json::to_string(&Line { report, end_line, end_column })?;
+            writeln!(out, "{line}")?;
+        }
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: CheckArgs,
+    }
+
+    #[test]
+    fn the_status_and_the_summary_follow_the_worst_problem() {
+        check("check", &[], 0, "3 routines, no problems");
+        check("check", &[Level::Warning], 0, "3 routines, 1 warning");
+        check("check|--deny-warnings", &[Level::Warning], 1, "3 routines, 1 warning");
+        let both = [Level::Error, Level::Warning];
+        let summary = "3 routines, 1 error, 1 warning: 1 routine file cannot be used";
+        check("check", &both, 2, summary);
+        check("check|--deny-warnings", &both, 2, summary);
+    }
+
+    #[test]
+    fn machines_get_an_object_a_line_with_both_ends() {
+        let mut problems = Problems::new("r.toml", "a = 1\nbc = 2\n");
+        problems.push(Problem::error(6..8, "no bc").help("drop it"));
+        problems.push(Problem::warning(0..1, "no a"));
+        let mut out = Vec::new();
+        print_json(&mut out, &[problems]).unwrap();
+        let want = "{\"file\":\"r.toml\",\"line\":2,\"column\":1,\"level\":\"error\",\"message\":\"no bc\",\
+                    \"help\":\"drop it\",\"end_line\":2,\"end_column\":3}\n\
+                    {\"file\":\"r.toml\",\"line\":1,\"column\":1,\"level\":\"warning\",\"message\":\"no a\",\
+                    \"help\":null,\"end_line\":1,\"end_column\":2}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[track_caller]
+    fn check(arguments: &str, levels: &[Level], status: u8, summary: &str) {
+        let args = Cli::try_parse_from(arguments.split('|')).unwrap().args;
+        let mut problems = Problems::new("r.toml", "");
+        for level in levels {
+            problems.push(Problem { level: *level, ..Problem::error(0..0, "odd") });
+        }
+        let checked = Checked { files: vec![problems], routines: 3 };
+        assert_eq!((checked.status(&args), checked.summary().as_str()), (status, summary));
     }
 }

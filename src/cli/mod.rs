@@ -2,10 +2,14 @@
 
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod health;
+pub mod import;
 pub mod migrate;
 pub mod next;
 pub mod run;
+pub mod schema;
+pub mod test;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -27,6 +31,14 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Check routine files; no database is needed.
     Check(check::CheckArgs),
+    /// Run the tests inside routine files; no database is needed.
+    Test(test::TestArgs),
+    /// Say what each routine makes of an event, and why not; no database is needed.
+    Explain(explain::ExplainArgs),
+    /// Make a routine of a rule of another system; no database is needed.
+    Import(import::ImportArgs),
+    /// Print the JSON Schema of routine files, for editors.
+    Schema(schema::SchemaArgs),
     /// List coming ticks of schedules; no database is needed.
     Next(next::NextArgs),
     /// Show hearken at work on a private PostgreSQL.
@@ -68,6 +80,10 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Next(args) => next::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Health(args) => health::run(args),

@@ -177,9 +177,14 @@ fn listed_routines(args: &NextArgs) -> Result<Vec<Listed>, Failure> {
         if args.routine.as_deref().is_some_and(|wanted| wanted != name) {
             continue;
         }
-        if let Trigger::Schedule(schedules) = &routine.trigger {
+        let schedules = match &routine.trigger {
+            Trigger::Schedule(schedules) => schedules.clone(),
+            Trigger::Query(query) => vec![query.schedule.clone()],
+            Trigger::Event(_) => Vec::new(),
+        };
+        if !schedules.is_empty() {
             let shown = args.routine.is_none().then(|| name.to_owned());
-            listed.push(Listed { routine: shown, schedules: schedules.clone() });
+            listed.push(Listed { routine: shown, schedules });
         } else if args.routine.is_some() {
             return usage(format_args!("the routine `{name}` has no schedule"));
         }

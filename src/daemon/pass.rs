@@ -1,11 +1,14 @@
 //! The pass over the log: claim → match → plan → enqueue, one transaction.
 //!
 //! Start here to understand the daemon. Claiming is one round trip, enqueueing
-//! and committing another, whatever the size of the page. If the database
-//! refuses an item the pass is done again more carefully, see [`Care`].
+//! and committing another, whatever the size of the page; the queries of `[each]`
+//! are one more, before their items are planned. If the database refuses an item
+//! the pass is done again more carefully, see [`Care`].
 
 use super::failpoint;
+use super::fan_out::{Fanned, fan_out};
 use crate::pg::dead::{About, DeadLetter, Decision, LetterKind, Outcome};
+use crate::pg::each::{EachQueries, Failure, Rows};
 use crate::pg::enqueue::{Advance, Enqueued, Sending, Verdict, Writer, about, draft_json, duplicate};
 use crate::pg::error::{PgError, Policy, policy_of_state};
 use crate::pg::log::{Claim, Claimed, LogReader, Page, PageLimits};
@@ -64,6 +67,8 @@ const PART: usize = 250;
 /// The same for the first ones of a page, so that the server, which waits for
 /// them, soon has something to do.
 const FIRST_PART: usize = 80;
+/// The same where rows become items: an event may make hundreds of them.
+const FANNED_PART: usize = 16;
 
 /// How long a statement may take when drafts go alone.
 const ALONE_TIMEOUT_MS: u32 = 2_000;
@@ -117,10 +122,12 @@ pub struct LogPass<'a> {
     pub care: Care,
     /// Why so carefully: the error which a set-aside event is buried with.
     pub trouble: Option<&'a str>,
+    /// The queries of `[each]`; none, if no routine in force has one.
+    pub each: Option<&'a EachQueries>,
 }
 
 /// The source of the log in decisions and letters.
-const SOURCE: &str = "events";
+pub(super) const SOURCE: &str = "events";
 
 impl LogPass<'_> {
     /// Runs it.
@@ -143,10 +150,11 @@ impl LogPass<'_> {
             rollback(self.session).await?;
             return Ok(PassEnd::Empty(page.now));
         }
+        let fanned = fan_out(self, &page).await?;
         let (plan, enqueued, planned) = match self.care {
-            Care::Together => self.plan_and_send(&page, began).await?,
+            Care::Together => self.plan_and_send(&page, fanned, began).await?,
             Care::Guarded | Care::Alone | Care::OneEvent | Care::SetAside => {
-                self.plan_with_care(&page, began).await?
+                self.plan_with_care(&page, fanned, began).await?
             }
         };
         let (end, now, rows) = (page.end, page.now, page.rows);
@@ -179,13 +187,17 @@ impl LogPass<'_> {
     async fn plan_and_send(
         &self,
         page: &Page,
+        mut fanned: Option<Fanned>,
         began: Instant,
     ) -> Result<(Plan, Enqueued, Duration), PgError> {
         let mut sending = self.writer.begin(self.session, SOURCE);
         let mut plan = Plan::default();
-        let (first, others) = page.events.split_at(FIRST_PART.min(page.events.len()));
-        for part in std::iter::once(first).chain(others.chunks(PART)) {
-            self.plan(part, &mut plan);
+        let (first, part) = if fanned.is_some() { (FANNED_PART, FANNED_PART) } else { (FIRST_PART, PART) };
+        let (first, others) = page.events.split_at(first.min(page.events.len()));
+        let mut place = 0;
+        for part in std::iter::once(first).chain(others.chunks(part)) {
+            self.plan(place, part, fanned.as_mut(), &mut plan);
+            place += part.len();
             sending.push(std::mem::take(&mut plan.drafts)).await;
         }
         failpoint::hit("pass.planned");
@@ -199,10 +211,11 @@ impl LogPass<'_> {
     async fn plan_with_care(
         &self,
         page: &Page,
+        mut fanned: Option<Fanned>,
         began: Instant,
     ) -> Result<(Plan, Enqueued, Duration), PgError> {
         let mut plan = Plan::default();
-        self.plan(&page.events, &mut plan);
+        self.plan(0, &page.events, fanned.as_mut(), &mut plan);
         failpoint::hit("pass.planned");
         let planned = began.elapsed();
         let verdicts = match self.care {
@@ -211,8 +224,7 @@ impl LogPass<'_> {
                 self.writer.enqueue_singly(self.session, &plan.drafts, ALONE_TIMEOUT_MS).await?
             }
             Care::SetAside => {
-                let message =
-                    self.trouble.unwrap_or("the connection was lost whenever it was tried").to_owned();
+                let message = self.why_set_aside().to_owned();
                 let verdict = Verdict::Refused { sqlstate: "XX000".into(), message };
                 vec![verdict; plan.drafts.len()]
             }
@@ -234,14 +246,35 @@ impl LogPass<'_> {
         Ok((plan, enqueued, planned))
     }
 
-    fn plan(&self, events: &[Claimed], plan: &mut Plan) {
-        for claimed in events {
-            match claimed {
-                Claimed::Unwanted => {}
-                Claimed::SetAside { seq, kind, why } => plan.set_aside(*seq, kind, why),
-                Claimed::Event(event) => {
+    /// Why an event is set aside.
+    pub(super) fn why_set_aside(&self) -> &str {
+        self.trouble.unwrap_or("the connection was lost whenever it was tried")
+    }
+
+    /// Plans some events of the page, of which the first is at `place`.
+    fn plan(&self, place: usize, events: &[Claimed], mut fanned: Option<&mut Fanned>, plan: &mut Plan) {
+        for (place, claimed) in (place..).zip(events) {
+            let event = match claimed {
+                Claimed::Unwanted => continue,
+                Claimed::SetAside { seq, kind, why } => {
+                    plan.set_aside(*seq, kind, why);
+                    continue;
+                }
+                Claimed::Event(event) => event,
+            };
+            match fanned.as_deref_mut() {
+                None => {
                     for index in self.force.matcher.matches(event) {
                         plan.add(&self.force.set.routines[index], event);
+                    }
+                }
+                Some(fanned) => {
+                    for index in fanned.matches(place) {
+                        let routine = &self.force.set.routines[index];
+                        match &routine.each {
+                            None => plan.add(routine, event),
+                            Some(_) => plan.add_rows(routine, event, fanned.rows(place, index)),
+                        }
                     }
                 }
             }
@@ -283,6 +316,28 @@ impl Plan {
         }
     }
 
+    /// Items of the rows which a routine's query found for an event: all of them,
+    /// or none if one of them cannot be made.
+    pub(super) fn add_rows(&mut self, routine: &Routine, event: &Event, rows: Rows) {
+        self.matches += 1;
+        let planned = rows.and_then(|rows| {
+            let mut drafts = Vec::new();
+            for (number, row) in (0..).zip(&rows) {
+                let planned = plan::plan_event_row(routine, event, row, number).map_err(|error| {
+                    Failure::of_the_routine(format!("row {} of its query: {error}", number + 1))
+                });
+                drafts.extend(planned?);
+            }
+            Ok(drafts)
+        });
+        match planned {
+            Ok(drafts) => self.drafts.extend(drafts),
+            Err(failure) => {
+                self.bury_failure(About::Event(event.seq), SOURCE, routine, &failure, Some(event));
+            }
+        }
+    }
+
     /// A routine could not make an item of an event or a tick.
     pub(super) fn bury(
         &mut self,
@@ -292,24 +347,36 @@ impl Plan {
         why: &str,
         event: Option<&Event>,
     ) {
+        self.bury_failure(about, source, routine, &Failure::of_the_routine(why), event);
+    }
+
+    /// The same, with what the database said.
+    pub(super) fn bury_failure(
+        &mut self,
+        about: About,
+        source: &str,
+        routine: &Routine,
+        failure: &Failure,
+        event: Option<&Event>,
+    ) {
         let named = Some((routine.name.clone(), routine.version.clone()));
         self.decisions.push(Decision {
             about,
             source: source.into(),
             routine: named.clone(),
             item: None,
-            outcome: Outcome::Dead,
-            reason: why.to_owned(),
+            outcome: outcome_of(failure.kind),
+            reason: failure.message.clone(),
             met_item_id: None,
         });
         self.letters.push(DeadLetter {
             about,
-            kind: LetterKind::Failed,
+            kind: failure.kind,
             source: source.into(),
             routine: named,
             item: None,
-            sqlstate: None,
-            message: why.to_owned(),
+            sqlstate: failure.sqlstate.clone(),
+            message: failure.message.clone(),
             event: event.map(event_json),
             draft: None,
         });
@@ -365,10 +432,7 @@ impl Plan {
                 }
                 Verdict::Refused { sqlstate, message } => {
                     let letter = refusal(source, draft, sqlstate, message, events);
-                    let outcome = match letter.kind {
-                        LetterKind::Blocked => Outcome::Blocked,
-                        LetterKind::Refused | LetterKind::Failed | LetterKind::Oversized => Outcome::Dead,
-                    };
+                    let outcome = outcome_of(letter.kind);
                     self.letters.push(letter);
                     (outcome, format!("the inbox refused it: {message} (SQLSTATE {sqlstate})"))
                 }
@@ -387,9 +451,17 @@ impl Plan {
     }
 }
 
+/// The decision which goes with a letter on an item.
+fn outcome_of(kind: LetterKind) -> Outcome {
+    match kind {
+        LetterKind::Blocked => Outcome::Blocked,
+        LetterKind::Refused | LetterKind::Failed | LetterKind::Oversized => Outcome::Dead,
+    }
+}
+
 /// A refusal which is trouble of the moment, such as a lock that was not to be
 /// had: not the draft's fault until it has happened again and again.
-fn of_the_moment(verdicts: &[Verdict]) -> Option<PgError> {
+pub(super) fn of_the_moment(verdicts: &[Verdict]) -> Option<PgError> {
     verdicts.iter().find_map(|verdict| match verdict {
         Verdict::Refused { sqlstate, message } if policy_of_state(sqlstate) == Policy::RetryLater => {
             Some(PgError::refused(sqlstate, message))

@@ -1,17 +1,21 @@
 //! Reads the routines again when they change, or when told to by SIGHUP.
 //!
 //! The *folder* is watched, not the files: a watch on a file saw the first swap
-//! of a ConfigMap's symlink and not the second. Bursts of changes are waited
-//! out, and the folder is also read now and then, since watches miss changes on
-//! network file systems. A folder with an error leaves the set in force.
+//! of a ConfigMap's symlink and not the second. The folder above it is watched
+//! too, since the folder itself may be replaced, or be a symlink which is: then
+//! the watch is laid on the new one. Bursts of changes are waited out, and the
+//! folder is also read now and then, since watches miss changes on network file
+//! systems. A folder with an error leaves the set in force.
 
 use super::load::{LoadError, load_dir};
 use super::pass::Force;
-use super::status::Status;
+use super::status::{SetLabels, Status};
 use crate::rules::matcher::Matcher;
 use crate::rules::routine::RoutineSet;
-use notify::{RecursiveMode, Watcher};
-use std::path::PathBuf;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +23,8 @@ use tokio::sync::{mpsc, watch};
 
 /// A burst of changes is over when nothing changed for so long.
 const SETTLE: Duration = Duration::from_millis(150);
+/// A burst is waited out no longer than this.
+const SETTLE_MAX: Duration = Duration::from_secs(2);
 /// How often the folder is read though nobody said that it changed.
 const POLL: Duration = Duration::from_secs(30);
 
@@ -32,21 +38,7 @@ pub fn force(set: RoutineSet) -> Arc<Force> {
 /// Watches the folder until the receivers are gone.
 pub async fn watch_folder(folder: PathBuf, status: Arc<Status>, force_to: watch::Sender<Arc<Force>>) {
     let (changed_tx, mut changed) = mpsc::unbounded_channel();
-    let watcher = notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            let _ = changed_tx.send(());
-        }
-    });
-    let _watcher = match watcher.and_then(|mut watcher| {
-        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
-    }) {
-        Ok(watcher) => Some(watcher),
-        Err(error) => {
-            tracing::warn!(error = %error, "the folder of routines cannot be watched; it is read every {POLL:?}");
-            None
-        }
-    };
+    let mut watching = Watching::new(&folder, changed_tx);
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     loop {
         tokio::select! {
@@ -55,15 +47,73 @@ pub async fn watch_folder(folder: PathBuf, status: Arc<Status>, force_to: watch:
             () = tokio::time::sleep(POLL) => {}
             () = force_to.closed() => return,
         }
+        // Before the folder is read, so that no change falls in between.
+        watching.follow();
         reload(&folder, &status, &force_to).await;
     }
 }
 
-async fn settle(changed: &mut mpsc::UnboundedReceiver<()>) {
-    while let Ok(Some(())) = tokio::time::timeout(SETTLE, changed.recv()).await {}
+/// A watch on a folder which may be replaced by another.
+struct Watching {
+    folder: PathBuf,
+    watcher: Option<RecommendedWatcher>,
+    /// The folder on which the watch lies: device and inode.
+    on: Option<(u64, u64)>,
 }
 
-async fn reload(folder: &std::path::Path, status: &Status, force_to: &watch::Sender<Arc<Force>>) {
+impl Watching {
+    fn new(folder: &Path, changed: mpsc::UnboundedSender<()>) -> Self {
+        let name = folder.file_name().map(OsStr::to_owned);
+        let ours = move |path: &PathBuf| {
+            let above = path.parent().and_then(Path::file_name);
+            path.file_name() == name.as_deref() || above == name.as_deref()
+        };
+        let watcher = notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
+            // The folder above may be a busy one.
+            if event.is_ok_and(|event| !event.kind.is_access() && event.paths.iter().any(&ours)) {
+                let _ = changed.send(());
+            }
+        });
+        let mut watching = Self { folder: folder.to_owned(), watcher: watcher.ok(), on: None };
+        let above = watching.folder.parent().filter(|above| !above.as_os_str().is_empty());
+        let above = above.map_or_else(|| PathBuf::from("."), Path::to_owned);
+        if let Some(watcher) = &mut watching.watcher {
+            // Without it, a folder which is replaced is noticed by the poll.
+            let _ = watcher.watch(&above, RecursiveMode::NonRecursive);
+        }
+        watching.follow();
+        if watching.on.is_none() {
+            tracing::warn!("the folder of routines cannot be watched; it is read every {POLL:?}");
+        }
+        watching
+    }
+
+    /// Lays the watch on the folder as it is now.
+    fn follow(&mut self) {
+        let found = std::fs::metadata(&self.folder).ok().map(|folder| (folder.dev(), folder.ino()));
+        if found == self.on {
+            return;
+        }
+        let Some(watcher) = &mut self.watcher else { return };
+        if self.on.take().is_some() {
+            let _ = watcher.unwatch(&self.folder);
+        }
+        if watcher.watch(&self.folder, RecursiveMode::NonRecursive).is_ok() {
+            self.on = found;
+        }
+    }
+}
+
+async fn settle(changed: &mut mpsc::UnboundedReceiver<()>) {
+    let end = tokio::time::Instant::now() + SETTLE_MAX;
+    while let Ok(Some(())) = tokio::time::timeout(SETTLE, changed.recv()).await {
+        if tokio::time::Instant::now() > end {
+            return;
+        }
+    }
+}
+
+async fn reload(folder: &Path, status: &Status, force_to: &watch::Sender<Arc<Force>>) {
     let path = folder.to_owned();
     let loaded = tokio::task::spawn_blocking(move || load_dir(&path)).await;
     match loaded {
@@ -95,6 +145,9 @@ pub fn complain(status: &Status, error: &LoadError) {
 /// Says which set was read.
 pub fn tell(status: &Status, set: &RoutineSet) {
     status.metrics.routines.set(i64::try_from(set.routines.len()).unwrap_or(i64::MAX));
+    // One hash is in force; those before it leave no series behind.
+    status.metrics.routines_info.clear();
+    status.metrics.routines_info.get_or_create(&SetLabels { hash: set.hash.clone() }).set(1);
     status.fact("routines", set.hash.as_str());
     tracing::info!(routines.count = set.routines.len(), routines.hash = %set.hash, "routines were read");
 }

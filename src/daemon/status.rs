@@ -1,8 +1,10 @@
 //! What the daemon knows of itself: for `/readyz`, `/status` and the metrics.
 
 use dashmap::DashMap;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
@@ -79,8 +81,17 @@ pub struct Metrics {
     pub leader: Gauge,
     /// How many routines are in force.
     pub routines: Gauge,
+    /// The hash of the set in force, as a label of the value 1.
+    pub routines_info: Family<SetLabels, Gauge>,
     /// How long a pass took, from claim to commit.
     pub pass_seconds: Histogram,
+}
+
+/// Which set of routines is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SetLabels {
+    /// The hash of names and versions.
+    pub hash: String,
 }
 
 impl Status {
@@ -199,10 +210,13 @@ impl Metrics {
             reload_failures: counter("reload_failures", "Reloads of the routines that failed"),
             leader: Gauge::default(),
             routines: Gauge::default(),
+            routines_info: Family::default(),
             pass_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
         };
         registry.register("leader", "1 if this daemon leads", metrics.leader.clone());
         registry.register("routines", "Routines in force", metrics.routines.clone());
+        let info = "Always 1, for the hash of the set of routines in force";
+        registry.register("routines_info", info, metrics.routines_info.clone());
         registry.register(
             "pass_seconds",
             "Duration of a pass, from claim to commit",

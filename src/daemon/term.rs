@@ -10,11 +10,15 @@ use super::chores::Chores;
 use super::clock::DbClock;
 use super::doorbell::{Doorbell, Lock};
 use super::failpoint;
+use super::fan_out;
 use super::pass::{Done, Force, LogPass, PassEnd, rollback};
+use super::query::{Queries, Settled};
+use super::rhythm::{ECHO_WITHIN, LOOK_PAUSE, PING_EVERY, Rhythm, answered, at, at_or_now, closed};
 use super::status::{Role, Status};
 use super::ticks::{self, Planner, TickEnd, TickPass};
 use crate::config::{Config, DoorbellMode};
 use crate::pg::connect::ConnectOptions;
+use crate::pg::each::EachQueries;
 use crate::pg::enqueue::Writer;
 use crate::pg::error::{PgError, Policy};
 use crate::pg::log::{Begin, LogReader, PageLimits};
@@ -25,21 +29,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Between two proofs that the sessions live.
-const PING_EVERY: Duration = Duration::from_secs(20);
-/// A listener which does not hear itself within this is deaf.
-const ECHO_WITHIN: Duration = Duration::from_secs(5);
-/// The pause between two looks while awake, at least.
-const LOOK_PAUSE: Duration = Duration::from_millis(1);
-/// The same for each row the last look found: the busier the writers, the larger
-/// the pages and the fewer the passes which compete with them. Up to about a
-/// thousand events a second the pause stays at its least.
-const LOOK_PAUSE_A_ROW: Duration = Duration::from_micros(250);
-/// The same, at most.
-const LOOK_PAUSE_MAX: Duration = Duration::from_millis(8);
 /// Looks in a row that found something while S waits, after which the request
 /// is cancelled: the load is sustained and the bells would make writers queue.
 const BUSY_LOOKS: u32 = 16;
+
+/// Between two tries of queries which wait for a grant or a table.
+const ASK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a term ended.
 #[derive(Debug)]
@@ -67,33 +62,6 @@ pub struct Environment {
     pub instance: String,
 }
 
-/// When to look, and what the last looks were like.
-#[derive(Debug)]
-struct Rhythm {
-    look: bool,
-    well: bool,
-    busy_looks: u32,
-    quiet_since: Option<Instant>,
-    pause: Duration,
-    next_ping: Instant,
-    next_poll: Instant,
-}
-
-impl Rhythm {
-    fn begin() -> Self {
-        let now = Instant::now();
-        Self {
-            look: true,
-            well: false,
-            busy_looks: 0,
-            quiet_since: None,
-            pause: LOOK_PAUSE,
-            next_ping: now + PING_EVERY,
-            next_poll: now,
-        }
-    }
-}
-
 /// The sessions and the state of a term.
 #[derive(Debug)]
 struct Term<'a> {
@@ -107,6 +75,12 @@ struct Term<'a> {
     writer: Writer,
     force: Arc<Force>,
     planner: Planner,
+    queries: Queries,
+    each: EachQueries,
+    /// Whether some routine has a query to be asked in passes.
+    fans_out: bool,
+    /// Whether events may wait for such a query to be mended.
+    unanswered: bool,
     on_duty_since: jiff::Timestamp,
     clock: DbClock,
     caution: &'a mut Caution,
@@ -146,6 +120,7 @@ enum Wake {
     Bell,
     Granted,
     Tick,
+    Query,
     Poll,
     Ping,
     Expiry,
@@ -188,6 +163,7 @@ impl<'a> Term<'a> {
         let force = environment.force.borrow_and_update().clone();
         let now = schedules::now(&work).await?;
         let rows = environment.config.daemon.batch_min;
+        let options = environment.options.clone();
         let mut term = Self {
             environment,
             leader,
@@ -198,6 +174,10 @@ impl<'a> Term<'a> {
             reader,
             writer,
             planner: Planner::default(),
+            queries: Queries::new(options, now),
+            each: EachQueries::default(),
+            fans_out: false,
+            unanswered: true,
             on_duty_since: now,
             force,
             clock: DbClock::heard(now),
@@ -216,6 +196,11 @@ impl<'a> Term<'a> {
         registry::record_set(&self.work, &self.force.set).await?;
         let planned = schedules::adopt(&self.work, &ticks::fingerprints(&self.force)).await?;
         self.planner = Planner::new(&self.force, &planned, self.on_duty_since);
+        self.queries.adopt(&self.force, &planned);
+        self.each.retain(&self.force.set);
+        self.fans_out = fan_out::is_needed(&self.force.set);
+        // What was blocked may have been mended in the routine itself.
+        self.unanswered = self.fans_out;
         registry::report(&self.work, &self.environment.instance, "leader", &self.force.set.hash).await?;
         let count = self.force.set.routines.len();
         tracing::info!(routines.count = count, routines.hash = %self.force.set.hash, "routines are in force");
@@ -237,6 +222,7 @@ impl<'a> Term<'a> {
                 self.looked(found).await?;
             }
             self.tick_if_due().await?;
+            self.queries.start_due(&self.clock);
             if !self.rhythm.look {
                 self.fall_asleep();
             }
@@ -291,12 +277,16 @@ impl<'a> Term<'a> {
             Wake::Granted => self.rhythm.look = !failpoint::leaves_out(failpoint::NO_LAST_LOOK),
             Wake::Poll => self.rhythm.look = true,
             Wake::Stop | Wake::Tick => {}
+            Wake::Query => self.settle_queries(),
             Wake::Ping => {
                 self.ping().await?;
                 let wait = self.echo.map_or(PING_EVERY, |_| ECHO_WITHIN);
                 self.rhythm.next_ping = Instant::now() + wait;
             }
-            Wake::Expiry => answered(ECHO_WITHIN, self.chores.expire(self.leader)).await?,
+            Wake::Expiry => {
+                answered(ECHO_WITHIN, self.chores.expire(self.leader)).await?;
+                self.ask_again().await?;
+            }
             Wake::Partitions => self.chores.keep_partitions(self.environment, self.clock.now()).await,
             Wake::Reload => {
                 self.force = self.environment.force.borrow_and_update().clone();
@@ -316,6 +306,7 @@ impl<'a> Term<'a> {
     /// Waits for a reason to do something.
     async fn wait(&mut self) -> Result<Wake, PgError> {
         let next_tick = self.planner.next().map(|at| self.clock.instant_of(at));
+        let next_query = self.queries.next(&self.clock);
         let next_look = match self.doorbell.lock {
             // Not even a timer of nothing: those end at the next millisecond.
             _ if self.rhythm.look => None,
@@ -333,6 +324,8 @@ impl<'a> Term<'a> {
             () = closed(self.listener.as_ref()) => Err(PgError::lost("the listener")),
             () = closed(lock_session.as_deref()) => Err(PgError::lost("the session of the doorbell")),
             () = at(next_tick) => Ok(Wake::Tick),
+            () = at(next_query) => Ok(Wake::Query),
+            () = self.queries.ended() => Ok(Wake::Query),
             _ = environment.force.changed() => Ok(Wake::Reload),
             () = at(Some(self.rhythm.next_ping)) => Ok(Wake::Ping),
             () = at(Some(self.chores.next_expiry)) => Ok(Wake::Expiry),
@@ -362,9 +355,10 @@ impl<'a> Term<'a> {
             limits,
             care: self.caution.care,
             trouble: self.caution.trouble.as_deref(),
+            each: self.fans_out.then_some(&self.each),
         };
         let began = Instant::now();
-        let result = answered(self.environment.config.daemon.statement_timeout, pass.run()).await;
+        let result = answered(self.patience(), pass.run()).await;
         let metrics = &self.environment.status.metrics;
         match result {
             Ok(PassEnd::Empty(now)) => {
@@ -382,8 +376,7 @@ impl<'a> Term<'a> {
             }
             Ok(PassEnd::Worked(done, end, now)) => {
                 metrics.pass_seconds.observe(began.elapsed().as_secs_f64());
-                let rows = u32::try_from(done.events).unwrap_or(u32::MAX);
-                self.rhythm.pause = LOOK_PAUSE_A_ROW.saturating_mul(rows).clamp(LOOK_PAUSE, LOOK_PAUSE_MAX);
+                self.rhythm.found(done.events);
                 self.clock = DbClock::heard(now);
                 self.tell(&done, "pass");
                 self.grow(end, done.events);
@@ -398,6 +391,13 @@ impl<'a> Term<'a> {
         }
     }
 
+    /// How long a pass may be silent: a statement of ours, and the queries of the
+    /// routines.
+    fn patience(&self) -> Duration {
+        let statement = self.environment.config.daemon.statement_timeout;
+        if self.fans_out { statement + fan_out::patience_of(&self.force.set) } else { statement }
+    }
+
     fn grow(&mut self, end: PageEnd, rows: usize) {
         let daemon = &self.environment.config.daemon;
         let (min, max) = (i64::from(daemon.batch_min), i64::from(daemon.batch_max));
@@ -409,6 +409,7 @@ impl<'a> Term<'a> {
     }
 
     fn tell(&mut self, done: &Done, what: &str) {
+        self.unanswered |= done.blocked > 0 && self.fans_out;
         if done.blocked > 0 && self.chores.block() {
             tracing::warn!(
                 dead.blocked = done.blocked,
@@ -502,6 +503,45 @@ impl<'a> Term<'a> {
         }
     }
 
+    /// Takes note of the queries which have ended.
+    fn settle_queries(&mut self) {
+        for settled in self.queries.settle() {
+            match settled {
+                Settled::Done(done) => self.tell(&done, "query"),
+                Settled::Early(now) => self.clock = DbClock::heard(now),
+            }
+        }
+    }
+
+    /// Asks again for events whose `[each]` waited for a grant or a table.
+    async fn ask_again(&mut self) -> Result<(), PgError> {
+        if !(self.fans_out && self.unanswered) {
+            return Ok(());
+        }
+        let asking = fan_out::redrive(&self.work, &self.writer, &self.force, &self.each);
+        match answered(self.patience(), asking).await {
+            Ok(done) => {
+                self.unanswered = done.left;
+                if done.left {
+                    let soon = Instant::now() + ASK_AGAIN_EVERY;
+                    self.chores.next_expiry = self.chores.next_expiry.min(soon);
+                }
+                if done.answered > 0 {
+                    tracing::info!(
+                        events.count = done.answered,
+                        "what had blocked the queries of `[each]` is mended; their events are dealt with"
+                    );
+                }
+                Ok(())
+            }
+            Err(error) if error.policy() == Policy::Reconnect => Err(error),
+            Err(error) => {
+                tracing::warn!(error = %error, "blocked events could not be asked for again");
+                rollback(&self.work).await
+            }
+        }
+    }
+
     /// Proves that the sessions live: S by an empty statement, N by hearing
     /// itself.
     async fn ping(&mut self) -> Result<(), PgError> {
@@ -540,39 +580,6 @@ fn hear(bell: &Arc<Bell>) -> crate::pg::session::OnNotify {
             bell.echo();
         }
     })
-}
-
-async fn closed(session: Option<&Session>) {
-    match session {
-        Some(session) => session.closed().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// An answer, or the loss of the session: the server ends statements which take
-/// longer than `timeout`, so that silence well beyond it means that the network
-/// swallows what we send.
-async fn answered<T>(
-    timeout: Duration,
-    asking: impl Future<Output = Result<T, PgError>>,
-) -> Result<T, PgError> {
-    let silence = || PgError::lost("a session which does not answer any more");
-    tokio::time::timeout(timeout + ECHO_WITHIN, asking).await.unwrap_or_else(|_| Err(silence()))
-}
-
-/// Waits until then; not at all, if there is no then.
-async fn at_or_now(instant: Option<Instant>) {
-    if let Some(instant) = instant {
-        tokio::time::sleep_until(instant.into()).await;
-    }
-}
-
-/// Waits until then; for ever, if there is no then.
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn ms(duration: Duration) -> f64 {

@@ -28,7 +28,7 @@ use std::time::Instant;
 const ROUTINES_MAX: usize = 10_000;
 
 /// The source of ticks in decisions and letters.
-const SOURCE: &str = "schedule";
+pub(super) const SOURCE: &str = "schedule";
 
 /// The next tick of each scheduled routine.
 #[derive(Debug, Default)]
@@ -37,19 +37,28 @@ pub struct Planner {
     on_duty_since: Timestamp,
 }
 
-/// The schedules of a routine, if it has any.
+/// The schedules of a routine whose ticks become items, if it has any.
 #[must_use]
 pub fn schedules_of(routine: &Routine) -> Option<&[Schedule]> {
     match &routine.trigger {
         Trigger::Schedule(schedules) => Some(schedules),
-        Trigger::Event(_) => None,
+        Trigger::Event(_) | Trigger::Query(_) => None,
+    }
+}
+
+/// The schedules of a routine, also of one whose ticks run a query.
+fn any_schedules_of(routine: &Routine) -> Option<&[Schedule]> {
+    match &routine.trigger {
+        Trigger::Query(query) => Some(std::slice::from_ref(&query.schedule)),
+        Trigger::Event(_) | Trigger::Schedule(_) => schedules_of(routine),
     }
 }
 
 /// The scheduled routines and what places their ticks, to be told the database.
 #[must_use]
 pub fn fingerprints(force: &Force) -> Vec<(RoutineName, String)> {
-    let scheduled = force.set.routines.iter().filter_map(|routine| Some((routine, schedules_of(routine)?)));
+    let scheduled =
+        force.set.routines.iter().filter_map(|routine| Some((routine, any_schedules_of(routine)?)));
     scheduled.map(|(routine, schedules)| (routine.name.clone(), schedule::fingerprint(schedules))).collect()
 }
 
@@ -205,6 +214,11 @@ fn draft_ticks(work: &mut Plan, routine: &Routine, ticks: &TickPlan) {
             }
         }
     }
+    note_missed(work, routine, ticks);
+}
+
+/// The decisions on ticks which are not run.
+pub(super) fn note_missed(work: &mut Plan, routine: &Routine, ticks: &TickPlan) {
     for run in &ticks.missed {
         work.decisions.push(Decision {
             about: About::Ticks {

@@ -30,7 +30,8 @@ macro_rules! migrations {
 pub const MIGRATIONS: &[Migration] = migrations!["0001_log", "0002_inbox", "0003_ledger"];
 
 /// First key of the advisory lock under which migrations run; the others are
-/// 1751478891 (doorbell) and 1751478892 (pass, leader).
+/// 1751478891 (doorbell), 1751478892 (pass, leader) and 1751478894 (queries of
+/// routines).
 const LOCK: (i32, i32) = (1_751_478_893, 0);
 
 const LEDGER: &str = "\

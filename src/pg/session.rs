@@ -30,6 +30,8 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 pub enum SessionRole {
     /// Runs passes.
     Work,
+    /// Runs the queries of routines.
+    Query,
     /// Listens.
     Listener,
     /// Holds, or waits for, the lock of the doorbell.
@@ -48,6 +50,7 @@ impl SessionRole {
     pub fn name(self) -> &'static str {
         match self {
             Self::Work => "work",
+            Self::Query => "query",
             Self::Listener => "listener",
             Self::Doorbell => "doorbell",
             Self::Leader => "leader",
@@ -59,7 +62,9 @@ impl SessionRole {
     /// The settings in which roles differ.
     fn limits(self) -> &'static str {
         match self {
-            Self::Work | Self::Tool => "set lock_timeout = '1s'; set statement_timeout = '30s'; ",
+            Self::Work | Self::Query | Self::Tool => {
+                "set lock_timeout = '1s'; set statement_timeout = '30s'; "
+            }
             // They wait by design, and are pinged.
             Self::Listener => "set lock_timeout = 0; set statement_timeout = 0; ",
             Self::Doorbell => {

@@ -3,47 +3,31 @@
 //! A condition never fails with an error. A value of a type a test does not
 //! speak about does not pass it; a missing field passes only where the
 //! condition says so. Of an array, one element must pass all tests of the
-//! condition, so `{ gt = 1, lt = 3 }` does not hold for `[0, 4]`.
+//! condition, so `{ gt = 1, lt = 3 }` does not hold for `[0, 4]`; only tests
+//! which speak about the value as a whole, such as `len`, see the array itself.
+
+mod fold;
+mod like;
+mod literal;
+mod network;
+mod pattern;
+mod probe;
+mod test;
+
+pub use fold::{Fold, fold};
+pub use like::{Like, LikeError};
+pub use literal::Literal;
+pub use network::{Network, NetworkError};
+pub use pattern::{Pattern, PatternError};
+pub use test::Test;
+
+pub(super) use probe::Probe;
 
 use super::event::Event;
-use super::path::{Found, Path};
-use super::value::compare_numbers;
-use serde_json::{Number, Value};
-
-/// A value written in a routine, to compare with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Literal {
-    /// Text, compared case by case.
-    Text(Box<str>),
-    /// A number, compared exactly as written.
-    Number(Number),
-    /// True or false.
-    Bool(bool),
-}
-
-/// One test of a value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Test {
-    /// The value is this one.
-    Equals(Literal),
-    /// The value is one of these.
-    OneOf(Vec<Literal>),
-    /// The value is none of these; null and values of other types are none of
-    /// them either.
-    Not(Vec<Literal>),
-    /// A number greater than this one.
-    Gt(Number),
-    /// A number greater than this one, or equal to it.
-    Gte(Number),
-    /// A number less than this one.
-    Lt(Number),
-    /// A number less than this one, or equal to it.
-    Lte(Number),
-    /// Text which begins with this text.
-    Prefix(Box<str>),
-    /// The field is there, or is not. Null is there.
-    Exists(bool),
-}
+use super::path::{Path, Root, get_below};
+use super::value::same;
+use serde_json::Value;
+use std::borrow::Cow;
 
 /// What a missing field means for a condition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,118 +50,67 @@ pub struct Condition {
     pub missing: MissingPolicy,
 }
 
-/// A value as a single test sees it.
-#[derive(Clone, Copy)]
-enum Scalar<'a> {
-    Text(&'a str),
-    Number(&'a Number),
-    Bool(bool),
-    Null,
-    Object,
-}
-
 impl Condition {
-    /// The condition as an operator names it: `when.data.amount`.
+    /// The tests and the policy, to be asked of a value.
+    pub(super) fn probe(&self) -> Probe<'_> {
+        Probe { tests: &self.tests, missing: self.missing }
+    }
+
+    /// Whether the condition compares with the row before. Those of its tests
+    /// which do are asked of the event as a whole.
     #[must_use]
-    pub fn key(&self) -> String {
-        format!("when.{}", self.path)
+    pub fn looks_back(&self) -> bool {
+        self.tests.iter().any(Test::looks_back)
+    }
+
+    /// Whether any of its tests is asked of the value as it is now.
+    #[must_use]
+    pub fn looks_at_now(&self) -> bool {
+        !self.tests.iter().all(Test::looks_back)
     }
 
     /// Whether the event meets this condition, taken by itself.
     #[must_use]
     pub fn holds(&self, event: &Event) -> bool {
-        match self.path.root().read(event) {
-            None => self.holds_for(None),
-            Some(Found::Text(text)) => self.holds_for_text(&text),
-            Some(Found::Json(value)) => self.reach(value, self.path.keys()),
-        }
+        let now = || self.probe().reach_root(self.path.root().read(event), self.path.steps());
+        self.held_before(event) && (!self.looks_at_now() || now())
     }
 
-    /// Whether the condition holds for what was found at its path.
-    #[must_use]
-    pub fn holds_for(&self, found: Option<&Value>) -> bool {
-        match found {
-            Some(value) => self.allows_presence() && self.any_element(value),
-            None => self.holds_if_missing(),
-        }
+    /// Whether the event passes the tests which look back.
+    pub(super) fn held_before(&self, event: &Event) -> bool {
+        let back = self.tests.iter().filter(|test| test.looks_back());
+        back.into_iter().all(|test| self.passes_over_time(test, event))
     }
 
-    /// Whether the condition holds for an attribute which is text.
-    #[must_use]
-    pub fn holds_for_text(&self, text: &str) -> bool {
-        self.allows_presence() && self.passes(Scalar::Text(text))
-    }
-
-    fn reach(&self, value: &Value, keys: &[Box<str>]) -> bool {
-        let Some((key, rest)) = keys.split_first() else {
-            return self.holds_for(Some(value));
-        };
-        match value {
-            Value::Array(items) if !items.is_empty() => items.iter().any(|item| self.reach(item, keys)),
-            value => match value.get(&**key) {
-                Some(value) => self.reach(value, rest),
-                None => self.holds_if_missing(),
+    fn passes_over_time(&self, test: &Test, event: &Event) -> bool {
+        match (test, &event.old) {
+            (Test::Changed, Some(old)) => match (self.found_in(old), self.found_in(&event.data)) {
+                (Some(before), Some(after)) => !same(&before, &after),
+                (before, after) => before.is_some() != after.is_some(),
             },
-        }
-    }
-
-    fn holds_if_missing(&self) -> bool {
-        self.missing == MissingPolicy::Match || self.tests.iter().all(|test| *test == Test::Exists(false))
-    }
-
-    fn allows_presence(&self) -> bool {
-        !self.tests.contains(&Test::Exists(false))
-    }
-
-    fn any_element(&self, value: &Value) -> bool {
-        let scalar = match value {
-            Value::Array(items) => {
-                // An empty array is there, though nothing in it passes a test.
-                return self.tests.iter().all(|test| matches!(test, Test::Exists(_)))
-                    || items.iter().any(|item| self.any_element(item));
+            (Test::Was(tests), Some(old)) => self.meets(tests, old),
+            (Test::Changed | Test::Was(_), None) => false,
+            (Test::Became(tests), old) => {
+                self.meets(tests, &event.data) && !old.as_ref().is_some_and(|old| self.meets(tests, old))
             }
-            Value::String(text) => Scalar::Text(text),
-            Value::Number(number) => Scalar::Number(number),
-            Value::Bool(bool) => Scalar::Bool(*bool),
-            Value::Null => Scalar::Null,
-            Value::Object(_) => Scalar::Object,
-        };
-        self.passes(scalar)
-    }
-
-    fn passes(&self, value: Scalar<'_>) -> bool {
-        self.tests.iter().all(|test| test.passes(value))
-    }
-}
-
-impl Test {
-    fn passes(&self, value: Scalar<'_>) -> bool {
-        let number = |wanted: fn(std::cmp::Ordering) -> bool, limit: &Number| match value {
-            Scalar::Number(number) => wanted(compare_numbers(number, limit)),
-            _ => false,
-        };
-        match self {
-            Self::Equals(literal) => literal.equals(value),
-            Self::OneOf(literals) => literals.iter().any(|literal| literal.equals(value)),
-            Self::Not(literals) => !literals.iter().any(|literal| literal.equals(value)),
-            Self::Gt(limit) => number(std::cmp::Ordering::is_gt, limit),
-            Self::Gte(limit) => number(std::cmp::Ordering::is_ge, limit),
-            Self::Lt(limit) => number(std::cmp::Ordering::is_lt, limit),
-            Self::Lte(limit) => number(std::cmp::Ordering::is_le, limit),
-            Self::Prefix(prefix) => matches!(value, Scalar::Text(text) if text.starts_with(&**prefix)),
-            Self::Exists(wanted) => *wanted,
+            _ => true,
         }
     }
-}
 
-impl Literal {
-    fn equals(&self, value: Scalar<'_>) -> bool {
-        match (self, value) {
-            (Self::Text(a), Scalar::Text(b)) => **a == *b,
-            (Self::Number(a), Scalar::Number(b)) => compare_numbers(a, b).is_eq(),
-            (Self::Bool(a), Scalar::Bool(b)) => *a == b,
+    /// What is at the path in this row. A list gone through in which no element
+    /// has anything there has nothing, as for all other tests.
+    fn found_in<'a>(&self, row: &'a Value) -> Option<Cow<'a, Value>> {
+        let nothing = |found: &Cow<'_, Value>| match found {
+            Cow::Owned(Value::Array(gathered)) => gathered.is_empty(),
             _ => false,
-        }
+        };
+        get_below(row, self.path.steps()).filter(|found| !nothing(found))
+    }
+
+    /// Whether what is at the path in this row passes the tests.
+    fn meets(&self, tests: &[Test], row: &Value) -> bool {
+        debug_assert_eq!(self.path.root(), Root::Data);
+        Probe { tests, missing: MissingPolicy::NoMatch }.reach(row, self.path.steps())
     }
 }
 

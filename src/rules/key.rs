@@ -135,12 +135,36 @@ pub fn default_event_key(
 /// The key of an item of a tick: one item of that name per routine and instant.
 #[must_use]
 pub fn tick_key(routine: &RoutineName, item: &ItemName, tick: Timestamp) -> DedupKey {
+    tick_parts(routine, item, tick).finish()
+}
+
+/// The key of an item of a row at a tick, where the routine says no other.
+#[must_use]
+pub fn tick_row_key(routine: &RoutineName, item: &ItemName, tick: Timestamp, row: u32) -> DedupKey {
+    tick_parts(routine, item, tick).part(Part::Integer(row.into())).finish()
+}
+
+fn tick_parts(routine: &RoutineName, item: &ItemName, tick: Timestamp) -> KeyHasher {
     KeyHasher::new()
         .part(Part::Text("tick"))
         .part(Part::Text(routine.as_str()))
         .part(Part::Text(item.as_str()))
         .part(Part::Integer(tick.as_nanosecond()))
-        .finish()
+}
+
+/// The key of an item by values which the routine names: one item of that name
+/// per routine and values, whichever event, row or tick they come from.
+#[must_use]
+pub fn tuple_key<'a>(
+    routine: &RoutineName,
+    item: &ItemName,
+    parts: impl IntoIterator<Item = Part<'a>>,
+) -> DedupKey {
+    let named = KeyHasher::new()
+        .part(Part::Text("key"))
+        .part(Part::Text(routine.as_str()))
+        .part(Part::Text(item.as_str()));
+    parts.into_iter().fold(named, |key, part| key.part(part)).finish()
 }
 
 #[cfg(test)]
@@ -214,8 +238,17 @@ mod tests {
             tick_key(&b, &item, tick),
             tick_key(&a, &other, tick),
             tick_key(&a, &item, later),
+            tick_row_key(&a, &item, tick, 0),
+            tick_row_key(&a, &item, tick, 1),
+            tuple_key(&a, &item, []),
+            tuple_key(&a, &item, [Part::Missing]),
+            tuple_key(&a, &item, [Part::Null]),
+            tuple_key(&a, &item, [Part::Text("7")]),
+            tuple_key(&a, &item, [Part::Integer(7)]),
+            tuple_key(&b, &item, [Part::Integer(7)]),
+            tuple_key(&a, &other, [Part::Integer(7)]),
         ]);
-        assert_eq!(keys.len(), 10);
+        assert_eq!(keys.len(), 19);
     }
 
     /// Keys are stored; one which changes with a release would let an item in

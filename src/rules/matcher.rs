@@ -1,26 +1,78 @@
-//! Finds the routines which want an event.
+//! Finds the routines which want an event, however many there are.
 //!
-//! Routines are looked up by the type of the event: the exact one, each
-//! beginning of it which some routine names, and those routines which name no
-//! type. Only their conditions are asked. The matcher is built once for a set of
-//! routines and never changes; a new set gets a new one.
+//! The conditions of a routine make one or more *conjunctions* (see
+//! [`super::when`]). Each is put under the rarest thing it needs: a value at a
+//! path, the beginning of a text, a range ([`access`] says what there is,
+//! [`build`] chooses). An event is walked once along the paths which conditions
+//! use ([`facts`]), what it has is looked up ([`lookup`]), and only the
+//! conjunctions found so are judged, by the same code which judges a single
+//! routine. The index may only propose too many: it never changes an answer.
+//!
+//! A matcher is built once for a set of routines and never changes; a new set
+//! gets a new one.
+
+mod access;
+mod build;
+mod candidate;
+mod facts;
+mod hash;
+mod heavy;
+mod interval;
+mod level;
+mod lookup;
+mod needles;
+mod paths;
+mod projection;
+mod types;
+
+pub use projection::Projection;
 
 use super::event::Event;
-use super::name::SourceName;
-use super::routine::{EventTrigger, RoutineSet, Trigger, TypePattern};
-use std::collections::{BTreeSet, HashMap};
+use super::name::{RoutineName, SourceName};
+use super::routine::{EventTrigger, Routine, RoutineSet, Trigger};
+use access::Accesses;
+use facts::{Facts, Scratch};
+use hash::Hashes;
+use heavy::Heaviness;
+use level::Level;
+use paths::Paths;
+use std::cell::RefCell;
 use std::sync::Arc;
+use types::Types;
 
-/// The routines of a set by the types of events they want.
+/// The routines of a set, by what they want.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
     set: Arc<RoutineSet>,
-    exact: HashMap<String, Vec<usize>>,
-    prefixes: HashMap<String, Vec<usize>>,
-    /// The lengths of the prefixes, so that only those of a type are looked up.
-    prefix_lengths: BTreeSet<usize>,
-    /// Routines which want all types.
-    any: Vec<usize>,
+    types: Types,
+    paths: Paths,
+    hashes: Hashes,
+    conjunctions: Box<[Conjunction]>,
+    index: Level,
+    heaviness: Heaviness,
+}
+
+/// One branch of a routine's conditions.
+#[derive(Clone, Copy, Debug)]
+struct Conjunction {
+    routine: u32,
+    branch: u32,
+}
+
+/// Routines which are so many, and so much alike in what they ask for, that
+/// matching suffers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heavy {
+    /// How many are asked together.
+    pub routines: usize,
+    /// What they have in common: "are asked of every event, since …".
+    pub why: String,
+    /// One of them.
+    pub example: RoutineName,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 impl Matcher {
@@ -28,11 +80,22 @@ impl Matcher {
     #[must_use]
     pub fn new(set: Arc<RoutineSet>) -> Self {
         let mut matcher = Self { set: set.clone(), ..Self::default() };
-        for (place, routine) in set.routines.iter().enumerate() {
-            if let Trigger::Event(trigger) = &routine.trigger {
-                matcher.insert(place, trigger);
+        let mut conjunctions = Vec::new();
+        let mut accesses = Vec::new();
+        for (routine, number) in set.routines.iter().zip(0..) {
+            let Some(trigger) = event_trigger(routine) else { continue };
+            matcher.types.add(trigger);
+            let mut finder = Accesses { paths: &mut matcher.paths, hashes: &matcher.hashes };
+            for (branch, place) in routine.when.branches().iter().zip(0..) {
+                accesses.push(finder.of(trigger, &routine.when, branch));
+                conjunctions.push(Conjunction { routine: number, branch: place });
             }
         }
+        for access in accesses.iter().flatten() {
+            matcher.paths.index(access);
+        }
+        (matcher.index, matcher.heaviness) = build::build(&accesses);
+        matcher.conjunctions = conjunctions.into();
         matcher
     }
 
@@ -40,62 +103,71 @@ impl Matcher {
     /// none does, the event need not be read further.
     #[must_use]
     pub fn wants_type(&self, from: &SourceName, kind: &str) -> bool {
-        self.candidates(kind).any(|place| self.is_from(place, from))
+        self.types.wants(from, kind)
     }
 
     /// The routines which want the event, by their places in the set, ascending.
     #[must_use]
     pub fn matches(&self, event: &Event) -> Vec<usize> {
-        let wanted = |place: &usize| {
-            self.is_from(*place, &event.from) && self.set.routines[*place].when.matches(event)
-        };
-        let mut places = self.candidates(&event.kind).collect::<Vec<_>>();
-        // A routine may name a type and its beginning.
-        places.sort_unstable();
-        places.dedup();
-        places.retain(wanted);
-        places
-    }
-
-    fn insert(&mut self, place: usize, trigger: &EventTrigger) {
-        if trigger.types.is_empty() {
-            self.any.push(place);
-        }
-        for pattern in &trigger.types {
-            match pattern {
-                TypePattern::Exact(kind) => self.exact.entry(kind.clone()).or_default().push(place),
-                TypePattern::Prefix(prefix) if prefix.is_empty() => self.any.push(place),
-                TypePattern::Prefix(prefix) => {
-                    self.prefix_lengths.insert(prefix.len());
-                    self.prefixes.entry(prefix.clone()).or_default().push(place);
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut facts = Facts::of(event, &self.paths, &self.hashes, self.conjunctions.len(), scratch);
+            let mut found = lookup::candidates(&self.index, &mut facts);
+            found.sort_unstable();
+            let mut places: Vec<usize> = Vec::new();
+            for number in found {
+                let conjunction = self.conjunctions[number as usize];
+                let place = conjunction.routine as usize;
+                // Another branch may have done.
+                if places.last() != Some(&place) && self.holds(conjunction, event) {
+                    places.push(place);
                 }
             }
-        }
+            places
+        })
     }
 
-    fn candidates(&self, kind: &str) -> impl Iterator<Item = usize> {
-        let exact = self.exact.get(kind).into_iter().flatten();
-        let lengths = self.prefix_lengths.range(..=kind.len());
-        let prefixes = lengths.filter_map(move |length| self.prefixes.get(kind.get(..*length)?)).flatten();
-        exact.chain(prefixes).chain(&self.any).copied()
+    fn holds(&self, conjunction: Conjunction, event: &Event) -> bool {
+        let routine = &self.set.routines[conjunction.routine as usize];
+        let wanted = |trigger: &EventTrigger| trigger.wants(&event.from, &event.kind);
+        let branch = &routine.when.branches()[conjunction.branch as usize];
+        event_trigger(routine).is_some_and(wanted) && routine.when.branch_holds(branch, event)
     }
 
-    fn is_from(&self, place: usize, from: &SourceName) -> bool {
-        match &self.set.routines[place].trigger {
-            Trigger::Event(trigger) => trigger.from.as_ref().is_none_or(|wanted| wanted == from),
-            Trigger::Schedule(_) => false,
-        }
+    /// What conditions look at, to read no more of an event than that.
+    #[must_use]
+    pub fn reads(&self) -> Projection<'_> {
+        Projection::new(&self.paths)
+    }
+
+    /// Where many routines must be asked one by one, the worst first.
+    #[must_use]
+    pub fn heavy(&self) -> Vec<Heavy> {
+        let heavy = |(routines, crowd, number): &(usize, heavy::Crowd, u32)| {
+            let place = self.conjunctions[*number as usize].routine as usize;
+            let example = self.set.routines[place].name.clone();
+            Heavy { routines: *routines, why: crowd.describe().to_owned(), example }
+        };
+        let mut list = self.heaviness.lists.iter().map(heavy).collect::<Vec<_>>();
+        list.sort_by_key(|heavy| std::cmp::Reverse(heavy.routines));
+        list
+    }
+}
+
+fn event_trigger(routine: &Routine) -> Option<&EventTrigger> {
+    match &routine.trigger {
+        Trigger::Event(trigger) => Some(trigger),
+        Trigger::Schedule(_) | Trigger::Query(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::name::RoutineName;
     use crate::rules::routine;
     use crate::rules::testing;
     use proptest::prelude::*;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
     #[test]
     fn routines_are_found_by_type_prefix_source_and_condition() {
@@ -145,7 +217,7 @@ mod tests {
             let event = testing::event(&kind, json!({}));
             let naive = set.routines.iter().enumerate().filter(|(_, routine)| match &routine.trigger {
                 Trigger::Event(trigger) => trigger.wants(&event.from, &event.kind) && routine.when.matches(&event),
-                Trigger::Schedule(_) => false,
+                Trigger::Schedule(_) | Trigger::Query(_) => false,
             });
             let naive = naive.map(|(place, _)| place).collect::<Vec<_>>();
             let matcher = Matcher::new(set.clone());

@@ -6,6 +6,8 @@
 
 pub mod condition;
 pub mod event;
+pub mod eventbridge;
+pub mod explain;
 pub mod item;
 pub mod key;
 pub mod matcher;
@@ -14,12 +16,16 @@ pub mod partition;
 pub mod path;
 pub mod plan;
 pub mod problem;
+pub mod review;
 pub mod routine;
 pub mod schedule;
+pub mod schema;
 pub mod snapshot;
+pub mod sql;
 pub mod template;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod trial;
 pub mod value;
 pub mod when;

@@ -1,166 +1,175 @@
-//! The conditions of a routine together: all must hold.
+//! The conditions of a routine together.
+//!
+//! All clauses must hold; a clause is a condition, or a group of alternatives
+//! of which one must do. As in the event patterns of EventBridge, a choice of
+//! one alternative for each group makes one list of conditions, judged together:
+//! each choice is a *branch*, and the whole holds if one branch does.
 //!
 //! Conditions through one array of objects must be met by the *same* element:
 //! of `"data.items.sku" = "a"` and `"data.items.count" = { gt = 5 }`, one item
-//! must meet both. So the conditions are kept as a tree along their paths, and
-//! an array on the way is a choice of one element for all below it.
+//! must meet both. So the conditions of a branch are kept as a tree along their
+//! paths, see [`tree`].
+
+mod tree;
+mod verdict;
+
+pub use verdict::{Failure, Met, Verdict};
 
 use super::condition::Condition;
 use super::event::Event;
-use super::path::{Found, Root};
 use serde_json::Value;
-use std::fmt;
+use tree::{Subject, Tree};
+
+/// The most branches which groups of alternatives may make, as in EventBridge.
+pub const COMBINATIONS_MAX: usize = 1000;
 
 /// The conditions of a routine; without any, every event matches.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct When {
-    conditions: Vec<Condition>,
-    tree: Vec<(Root, Node)>,
+    clauses: Vec<Clause>,
+    conditions: Vec<Labelled>,
+    branches: Vec<Branch>,
 }
 
-/// Whether an event meets all conditions.
+/// One thing which must hold.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
-    /// It does.
-    Match,
-    /// It does not, and this is the first condition which fails.
-    NoMatch(Failure),
+pub enum Clause {
+    /// A condition.
+    Condition(Condition),
+    /// One of several alternatives.
+    AnyOf(AnyOf),
 }
 
-/// The first condition, in the order of the file, with which an event fails.
+/// A group of alternatives: `[[when.any_of.NAME]]`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
-    /// The condition as an operator names it: `when.data.amount`.
-    pub because: String,
-    /// What the event has there.
-    pub met: Met,
+pub struct AnyOf {
+    /// Its name.
+    pub name: Box<str>,
+    /// The alternatives; all clauses of one must hold.
+    pub alternatives: Vec<Vec<Clause>>,
 }
 
-/// What an event has where a condition looks.
+/// A condition, and how an operator names it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Met {
-    /// Nothing at all.
-    Missing,
-    /// This value.
-    Value(Value),
-    /// Values which meet this condition, but in other elements of an array than
-    /// those which meet the conditions before it.
-    OtherElement(Value),
+pub struct Labelled {
+    /// Its name: `when.data.amount`, or `when.any_of.why[1].data.amount` in the
+    /// first alternative of a group.
+    pub key: String,
+    /// The condition.
+    pub condition: Condition,
 }
 
+/// Why clauses cannot be put in force: they make more than
+/// [`COMBINATIONS_MAX`] branches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the groups of alternatives make more than {COMBINATIONS_MAX} combinations")]
+pub struct TooManyCombinations;
+
+/// One choice of alternatives.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Node {
-    /// Conditions on the value here, by their place in the list.
-    here: Vec<usize>,
-    below: Vec<(Box<str>, Node)>,
+pub(super) struct Branch {
+    /// Its conditions by their places, in the order of the file.
+    pub(super) places: Vec<usize>,
+    tree: Tree,
+}
+
+impl Default for When {
+    fn default() -> Self {
+        Self { clauses: Vec::new(), conditions: Vec::new(), branches: vec![Branch::default()] }
+    }
 }
 
 impl When {
-    /// All of these conditions.
-    #[must_use]
-    pub fn new(conditions: Vec<Condition>) -> Self {
-        let tree = plant(&conditions);
-        Self { conditions, tree }
+    /// All of these clauses.
+    ///
+    /// # Errors
+    ///
+    /// If they make too many branches.
+    pub fn new(clauses: Vec<Clause>) -> Result<Self, TooManyCombinations> {
+        let mut conditions = Vec::new();
+        let choices = choices(&clauses, "when", &mut conditions)?;
+        let branch = |mut places: Vec<usize>| {
+            places.sort_unstable();
+            let tree = Tree::plant(&places, &conditions);
+            Branch { places, tree }
+        };
+        let branches = choices.into_iter().map(branch).collect();
+        Ok(Self { clauses, conditions, branches })
     }
 
-    /// The conditions in the order of the file.
+    /// The clauses in the order of the file.
     #[must_use]
-    pub fn conditions(&self) -> &[Condition] {
+    pub fn clauses(&self) -> &[Clause] {
+        &self.clauses
+    }
+
+    /// All conditions, also those of alternatives, in the order of the file.
+    #[must_use]
+    pub fn conditions(&self) -> &[Labelled] {
         &self.conditions
     }
 
-    /// Whether the event meets all conditions.
-    #[must_use]
-    pub fn matches(&self, event: &Event) -> bool {
-        matches(&self.tree, &self.conditions, event)
+    /// The choices of alternatives: one of them must hold.
+    pub(super) fn branches(&self) -> &[Branch] {
+        &self.branches
     }
 
-    /// Whether the event meets all conditions, and if not, the first which
+    /// Whether the event meets the conditions.
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> bool {
+        self.branches.iter().any(|branch| self.branch_holds(branch, event))
+    }
+
+    /// Whether the event meets the conditions of this branch.
+    pub(super) fn branch_holds(&self, branch: &Branch, event: &Event) -> bool {
+        branch.tree.holds(&self.conditions, Subject::Event(event))
+    }
+
+    /// Whether an element of an array meets the conditions, which are relative.
+    pub(super) fn matches_element(&self, element: &Value) -> bool {
+        self.branches.iter().any(|branch| branch.tree.holds(&self.conditions, Subject::Element(element)))
+    }
+
+    /// Whether the event meets the conditions, and if not, the first clause which
     /// fails. Slower than [`When::matches`]: it is for people who ask why.
     #[must_use]
     pub fn eval(&self, event: &Event) -> Verdict {
-        let fails = |count: &usize| {
-            let some = &self.conditions[..*count];
-            !matches(&plant(some), some, event)
-        };
-        match (1..=self.conditions.len()).find(fails) {
-            None => Verdict::Match,
-            Some(count) => Verdict::NoMatch(failure(&self.conditions[count - 1], event)),
-        }
+        verdict::eval(self, event)
     }
 }
 
-fn failure(condition: &Condition, event: &Event) -> Failure {
-    let met = match condition.path.get(event) {
-        None => Met::Missing,
-        Some(value) if condition.holds(event) => Met::OtherElement(value.into_owned()),
-        Some(value) => Met::Value(value.into_owned()),
-    };
-    Failure { because: condition.key(), met }
-}
-
-fn plant(conditions: &[Condition]) -> Vec<(Root, Node)> {
-    let mut tree: Vec<(Root, Node)> = Vec::new();
-    for (place, condition) in conditions.iter().enumerate() {
-        let root = condition.path.root();
-        let mut node = child(&mut tree, |known| *known == root, || root);
-        for key in condition.path.keys() {
-            node = child(&mut node.below, |known| known == key, || key.clone());
-        }
-        node.here.push(place);
-    }
-    tree
-}
-
-/// The node of that key, made if it is not there yet.
-fn child<K>(nodes: &mut Vec<(K, Node)>, is: impl Fn(&K) -> bool, key: impl Fn() -> K) -> &mut Node {
-    let place = match nodes.iter().position(|(known, _)| is(known)) {
-        Some(place) => place,
-        None => {
-            nodes.push((key(), Node::default()));
-            nodes.len() - 1
-        }
-    };
-    &mut nodes[place].1
-}
-
-fn matches(tree: &[(Root, Node)], conditions: &[Condition], event: &Event) -> bool {
-    tree.iter().all(|(root, node)| match root.read(event) {
-        None => node.holds(conditions, None),
-        Some(Found::Json(value)) => node.holds(conditions, Some(value)),
-        Some(Found::Text(text)) => node.here.iter().all(|place| conditions[*place].holds_for_text(&text)),
-    })
-}
-
-impl Node {
-    fn holds(&self, conditions: &[Condition], value: Option<&Value>) -> bool {
-        self.here.iter().all(|place| conditions[*place].holds_for(value))
-            && (self.below.is_empty() || self.below_holds(conditions, value))
-    }
-
-    fn below_holds(&self, conditions: &[Condition], value: Option<&Value>) -> bool {
-        if let Some(Value::Array(items)) = value
-            && !items.is_empty()
-        {
-            return items.iter().any(|item| self.below_holds(conditions, Some(item)));
-        }
-        let holds = |(key, node): &(Box<str>, Self)| {
-            node.holds(conditions, value.and_then(|value| value.get(&**key)))
-        };
-        self.below.iter().all(holds)
-    }
-}
-
-impl fmt::Display for Met {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("is missing"),
-            Self::Value(value) => write!(f, "is {value}"),
-            Self::OtherElement(value) => {
-                write!(f, "is {value}, which the elements that meet the earlier conditions are not")
+/// The choices of alternatives, each a list of conditions by their places.
+fn choices(
+    clauses: &[Clause],
+    label: &str,
+    conditions: &mut Vec<Labelled>,
+) -> Result<Vec<Vec<usize>>, TooManyCombinations> {
+    let mut choices = vec![Vec::new()];
+    for clause in clauses {
+        match clause {
+            Clause::Condition(condition) => {
+                choices.iter_mut().for_each(|choice: &mut Vec<usize>| choice.push(conditions.len()));
+                let key = format!("{label}.{}", condition.path);
+                conditions.push(Labelled { key, condition: condition.clone() });
+            }
+            Clause::AnyOf(group) => {
+                let mut alternatives = Vec::new();
+                for (number, clauses) in group.alternatives.iter().enumerate() {
+                    let label = format!("{label}.any_of.{}[{}]", group.name, number + 1);
+                    alternatives.extend(self::choices(clauses, &label, conditions)?);
+                }
+                if choices.len() * alternatives.len() > COMBINATIONS_MAX {
+                    return Err(TooManyCombinations);
+                }
+                let with = |choice: &Vec<usize>| {
+                    let choice = choice.clone();
+                    alternatives.iter().map(move |more| [choice.as_slice(), more].concat())
+                };
+                choices = choices.iter().flat_map(with).collect();
             }
         }
     }
+    Ok(choices)
 }
 
 #[cfg(test)]
@@ -202,11 +211,11 @@ mod tests {
         let met = json!({ "o": [{ "paid": "no", "i": [{ "sku": "a" }] }, { "paid": "yes", "i": [{}, { "sku": "a" }] }] });
         check(&both, &met, None);
         let not = json!({ "o": [{ "paid": "no", "i": [{ "sku": "a" }] }, { "paid": "yes", "i": [{}] }] });
-        assert_ne!(When::new(conditions(&both)).eval(&event(&not)), Verdict::Match);
+        assert_ne!(When::new(conditions(&both)).unwrap().eval(&event(&not)), Verdict::Match);
     }
 
     fn is(text: &str) -> Test {
-        Test::Equals(Literal::Text(text.into()))
+        Test::OneOf(vec![Literal::Text(text.into())])
     }
 
     fn gte(text: &str) -> Test {
@@ -217,18 +226,59 @@ mod tests {
         crate::rules::testing::event("t", data.clone())
     }
 
-    fn conditions(list: &[(&str, Test)]) -> Vec<Condition> {
-        let condition = |(path, test): &(&str, Test)| Condition {
-            path: Path::parse(path).unwrap(),
-            tests: vec![test.clone()],
-            missing: MissingPolicy::NoMatch,
+    #[test]
+    fn one_alternative_of_each_group_must_hold_together_with_the_rest() {
+        let clauses = |list: &[(&str, Test)]| conditions(list);
+        let why = Clause::AnyOf(AnyOf {
+            name: "why".into(),
+            alternatives: vec![
+                clauses(&[("data.items.count", gte("5"))]),
+                clauses(&[("data.items.rush", is("yes")), ("data.vip", is("yes"))]),
+            ],
+        });
+        let mut all = clauses(&[("data.items.sku", is("a"))]);
+        all.push(why);
+        let when = When::new(all).unwrap();
+        let keys = when.conditions().iter().map(|labelled| labelled.key.as_str()).collect::<Vec<_>>();
+        let second = "when.any_of.why[2].data.items.rush";
+        assert_eq!(keys[..3], ["when.data.items.sku", "when.any_of.why[1].data.items.count", second]);
+        let item = |sku: &str, count: i64, rush: &str| json!({ "sku": sku, "count": count, "rush": rush });
+        let data = |items: Vec<Value>, vip: &str| event(&json!({ "items": items, "vip": vip }));
+        assert!(when.matches(&data(vec![item("b", 1, ""), item("a", 5, "")], "")));
+        assert!(when.matches(&data(vec![item("a", 1, "yes")], "yes")));
+        // The alternative must be met by the element which meets the condition above it.
+        let apart = data(vec![item("a", 1, ""), item("b", 9, "yes")], "yes");
+        assert!(!when.matches(&apart));
+        let Verdict::NoMatch(failure) = when.eval(&apart) else { panic!("a match") };
+        assert_eq!((failure.because.as_str(), failure.met), ("when.any_of.why", Met::Alternatives));
+        let inner = failure.alternatives.iter().map(|one| one.because.as_str()).collect::<Vec<_>>();
+        assert_eq!(inner, ["when.any_of.why[1].data.items.count", second]);
+    }
+
+    #[test]
+    fn too_many_combinations_are_refused() {
+        let group = |name: &str| {
+            let alternatives = (0..10).map(|n| conditions(&[("data.x", is(&n.to_string()))])).collect();
+            Clause::AnyOf(AnyOf { name: name.into(), alternatives })
+        };
+        assert!(When::new(vec![group("a"), group("b"), group("c")]).is_ok());
+        assert_eq!(When::new(["a", "b", "c", "d"].map(group).to_vec()), Err(TooManyCombinations));
+    }
+
+    fn conditions(list: &[(&str, Test)]) -> Vec<Clause> {
+        let condition = |(path, test): &(&str, Test)| {
+            Clause::Condition(Condition {
+                path: Path::parse(path).unwrap(),
+                tests: vec![test.clone()],
+                missing: MissingPolicy::NoMatch,
+            })
         };
         list.iter().map(condition).collect()
     }
 
     #[track_caller]
     fn check(list: &[(&str, Test)], data: &Value, want: Option<(&str, &str)>) {
-        let when = When::new(conditions(list));
+        let when = When::new(conditions(list)).unwrap();
         let event = event(data);
         let got = match when.eval(&event) {
             Verdict::Match => None,

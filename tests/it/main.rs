@@ -2,10 +2,13 @@
 
 mod crash;
 mod doorbell;
+mod each;
 mod inbox;
 mod log;
 mod migrate;
+mod offline;
 mod partitions;
+mod query;
 mod reconcile;
 mod refuse;
 mod replicas;

@@ -115,6 +115,66 @@ async fn routines_are_reloaded_whole_or_not_at_all() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The ways in which files really change: an editor which writes a new file and
+/// renames it, the swap of a ConfigMap's symlink, a folder which is a symlink
+/// and points elsewhere, and a file taken away.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_reloaded_however_they_change() -> anyhow::Result<()> {
+    use std::os::unix::fs::symlink;
+    let titled = |title: &str| EVERY.replace("event {{", &format!("{title} {{{{"));
+    let db = TestDatabase::new().await?;
+    let setup = Setup::new(&db.url, &[("every", EVERY)]);
+    let folder = setup.routines();
+    let daemon = setup.start();
+    daemon.leads().await;
+    let mut seen = daemon.says("routines are in force").await;
+
+    std::fs::write(folder.join("every.toml~"), titled("renamed"))?;
+    std::fs::rename(folder.join("every.toml~"), folder.join("every.toml"))?;
+    seen = daemon.says_after(seen, "routines are in force").await;
+
+    // As the kubelet does: the files are links into `..data`, a link itself,
+    // which is replaced as a whole. Twice, for the first swap is the easy one.
+    for (number, title) in ["mapped", "swapped", "swapped again"].into_iter().enumerate() {
+        let data = folder.join(format!("..{number}"));
+        std::fs::create_dir(&data)?;
+        std::fs::write(data.join("every.toml"), titled(title))?;
+        symlink(format!("..{number}"), folder.join("..data_tmp"))?;
+        std::fs::rename(folder.join("..data_tmp"), folder.join("..data"))?;
+        if number == 0 {
+            symlink("..data/every.toml", folder.join("every.toml~"))?;
+            std::fs::rename(folder.join("every.toml~"), folder.join("every.toml"))?;
+        }
+        seen = daemon.says_after(seen, "routines are in force").await;
+    }
+    db.emit("test.event", json!({ "n": 1 })).await?;
+    db.items(1).await?;
+    assert_eq!(db.count("select from hearken.inbox_items where title like 'swapped again%'").await?, 1);
+
+    // The folder itself becomes a link to a release, and then to the next one.
+    let parent = folder.parent().expect("a parent").to_owned();
+    for (number, title) in ["released", "released again"].into_iter().enumerate() {
+        let release = parent.join(format!("release-{number}"));
+        std::fs::create_dir(&release)?;
+        std::fs::write(release.join("every.toml"), titled(title))?;
+        symlink(&release, parent.join("next"))?;
+        if number == 0 {
+            std::fs::rename(&folder, parent.join("old"))?;
+        }
+        std::fs::rename(parent.join("next"), &folder)?;
+        seen = daemon.says_after(seen, "routines are in force").await;
+    }
+    std::fs::write(folder.join("second.toml"), titled("second"))?;
+    seen = daemon.says_after(seen, "routines are in force").await;
+    std::fs::remove_file(folder.join("every.toml"))?;
+    daemon.says_after(seen, "routines are in force").await;
+    db.emit("test.event", json!({ "n": 2 })).await?;
+    db.items(2).await?;
+    assert_eq!(db.count("select from hearken.inbox_items where title like 'second%'").await?, 1);
+    assert!(daemon.stop().await.success());
+    Ok(())
+}
+
 /// Without any good set there is nothing to run: exit status 2 and the report.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_folder_without_a_good_set_is_an_error() -> anyhow::Result<()> {
@@ -150,6 +210,11 @@ async fn health_and_metrics_are_served() -> anyhow::Result<()> {
         ask("/metrics").ok()?.1.contains("hearken_items_created_total 1").then_some(())
     })
     .await;
+
+    // The version in force is the same wherever one looks.
+    let status = serde_json::from_str::<serde_json::Value>(&ask("/status")?.1)?;
+    let hash = status["routines"].as_str().expect("a hash").to_owned();
+    assert!(ask("/metrics")?.1.contains(&format!("hearken_routines_info{{hash=\"{hash}\"}} 1")));
 
     // A broken routine file is a reason not to be ready.
     std::fs::write(daemon.routines.join("broken.toml"), "title = 3")?;

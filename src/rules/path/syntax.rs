@@ -1,13 +1,14 @@
 //! The syntax of paths: keys with dots between them, quoted where need be.
 
-use super::{PathError, Root};
+use super::{PathError, Quantifier, Roots};
 use crate::rules::text::{closest, listed};
 use std::ops::Range;
 
-/// One key of a path and where it stands.
+/// One key of a path, where it stands, and the quantifiers after it.
 pub(super) struct Segment {
     pub(super) key: String,
     pub(super) span: Range<usize>,
+    pub(super) quantifiers: Vec<(Quantifier, Range<usize>)>,
 }
 
 /// Takes a path apart; there is at least one key.
@@ -16,18 +17,50 @@ pub(super) fn split(text: &str) -> Result<Vec<Segment>, PathError> {
     let mut at = 0;
     loop {
         let is_quoted = text[at..].starts_with('"');
-        let (segment, end) = if is_quoted { quoted(text, at)? } else { bare(text, at)? };
+        let (mut segment, mut end) = if is_quoted { quoted(text, at)? } else { bare(text, at)? };
+        while text[end..].starts_with('[') {
+            let (found, after) = quantifier(text, end)?;
+            segment.quantifiers.push((found, end..after));
+            end = after;
+        }
         segments.push(segment);
         match text[end..].chars().next() {
             None => return Ok(segments),
             Some('.') => at = end + 1,
-            Some(c) if is_quoted && c != '[' => {
-                let message = "a dot is missing after this quoted key".to_owned();
+            Some(c) if is_quoted || text[..end].ends_with(']') => {
+                let what = if is_quoted { "quoted key" } else { "quantifier" };
+                let message = format!("a dot is missing after this {what}");
                 return Err(PathError { message, span: end..end + c.len_utf8(), help: None });
             }
             Some(c) => return Err(unexpected(c, end)),
         }
     }
+}
+
+/// Reads `[any]`, which begins at `start`; yields also where it ends.
+fn quantifier(text: &str, start: usize) -> Result<(Quantifier, usize), PathError> {
+    let Some(length) = text[start..].find(']') else {
+        let message = "this bracket in the path is not closed".to_owned();
+        return Err(PathError { message, span: start..text.len(), help: Some("add a `]`".to_owned()) });
+    };
+    let (span, end) = (start + 1..start + length, start + length + 1);
+    let word = &text[span.clone()];
+    if let Some(found) = Quantifier::ALL.into_iter().find(|known| known.as_str() == word) {
+        return Ok((found, end));
+    }
+    let index = word == "*" || (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
+    let (message, help) = if index {
+        let help = "leave it out: a path goes through all elements of an array, and one must do".to_owned();
+        ("a path has no indexes".to_owned(), help)
+    } else {
+        let names = Quantifier::ALL.map(Quantifier::as_str);
+        let help = match closest(word, names) {
+            Some(near) => format!("did you mean `[{near}]`?"),
+            None => "quantifiers are `[any]`, `[all]` and `[none]`".to_owned(),
+        };
+        (format!("there is no quantifier `{word}`"), help)
+    };
+    Err(PathError { message, span, help: Some(help) })
 }
 
 fn bare(text: &str, start: usize) -> Result<(Segment, usize), PathError> {
@@ -43,7 +76,8 @@ fn bare(text: &str, start: usize) -> Result<(Segment, usize), PathError> {
             }
         };
     }
-    Ok((Segment { key: text[start..end].to_owned(), span: start..end }, end))
+    let key = text[start..end].to_owned();
+    Ok((Segment { key, span: start..end, quantifiers: Vec::new() }, end))
 }
 
 fn quoted(text: &str, start: usize) -> Result<(Segment, usize), PathError> {
@@ -52,7 +86,7 @@ fn quoted(text: &str, start: usize) -> Result<(Segment, usize), PathError> {
     while let Some((at, c)) = chars.next() {
         let end = start + 1 + at + c.len_utf8();
         match c {
-            '"' => return Ok((Segment { key, span: start..end }, end)),
+            '"' => return Ok((Segment { key, span: start..end, quantifiers: Vec::new() }, end)),
             '\\' => match chars.next() {
                 Some((_, c @ ('"' | '\\'))) => key.push(c),
                 _ => {
@@ -70,10 +104,6 @@ fn quoted(text: &str, start: usize) -> Result<(Segment, usize), PathError> {
 fn unexpected(c: char, at: usize) -> PathError {
     let span = at..at + c.len_utf8();
     let (message, help) = match c {
-        '[' | ']' => (
-            "quantifiers and indexes in a path are not built yet".to_owned(),
-            "leave it out: a path goes through all elements of an array".to_owned(),
-        ),
         '*' => (
             "a path has no wildcards".to_owned(),
             "name the key; a path goes through all elements of an array".to_owned(),
@@ -86,12 +116,15 @@ fn unexpected(c: char, at: usize) -> PathError {
     PathError { message, span, help: Some(help) }
 }
 
-pub(super) fn unknown_root(segment: &Segment) -> PathError {
-    let names = Root::ALL.map(Root::as_str);
-    let help = match closest(&segment.key, names) {
+pub(super) fn unknown_root(segment: &Segment, roots: Roots) -> PathError {
+    let names = roots.names();
+    let help = match closest(&segment.key, names.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("a path begins with one of {}", listed(names)),
     };
-    let message = format!("an event has no `{}`", segment.key);
+    let message = match roots {
+        Roots::Event | Roots::EventAndRow => format!("an event has no `{}`", segment.key),
+        Roots::Row => format!("there is no `{}` here", segment.key),
+    };
     PathError { message, span: segment.span.clone(), help: Some(help) }
 }

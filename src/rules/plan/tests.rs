@@ -96,6 +96,81 @@ fn a_tick_becomes_an_item_in_the_zone_of_its_schedule() {
     assert_eq!((draft.title.as_str(), draft.due_at), ("01:00", None));
 }
 
+const EACH: &str = r#"
+title = "Tell the agents"
+[on.event]
+[each]
+sql = "select id, slug from agents where team = $1"
+params = [{ get = "data.team" }]
+[item]
+queue = "q"
+title = "{{ row.slug }}: {{ data.id }}"
+instructions = "Tell {{ row.slug }}."
+instructions_template = true
+context = { agent = { get = "row.id", type = "integer" }, all = "{{ row }}" }
+"#;
+
+#[test]
+fn a_row_becomes_an_item_of_its_event() {
+    let routine = read(EACH);
+    let event = testing::event("a.b", json!({ "id": "r1", "team": "ops" }));
+    let row = json!({ "id": 1, "slug": "ann" });
+    let draft = plan_event_row(&routine, &event, &row, 0).unwrap().remove(0);
+    assert_eq!((draft.title.as_str(), &*draft.instructions), ("ann: r1", "Tell ann."));
+    assert_eq!(draft.context, json!({ "agent": 1, "all": { "id": 1, "slug": "ann" } }));
+    assert_eq!((draft.cause, draft.due_at), (Cause::Event(7), None));
+    let key = |number| plan_event_row(&routine, &event, &row, number).unwrap()[0].key;
+    assert_eq!(key(0), draft.key);
+    assert_ne!(key(0), key(1));
+    let error = |row: Value| plan_event_row(&routine, &event, &row, 0).unwrap_err().to_string();
+    assert_eq!(error(json!({ "id": 1 })), "item.title: `row.slug` is missing in this row");
+    assert_eq!(error(json!({ "slug": "ann" })), "item.context.agent: `row.id` is missing in this row");
+    assert_eq!(
+        error(json!({ "id": "1", "slug": "ann" })),
+        "item.context.agent: `row.id` is text in this row, and `type = \"integer\"` is asked for"
+    );
+}
+
+#[test]
+fn a_row_becomes_an_item_of_its_tick() {
+    let text = |dedup: &str| {
+        let query = "title = \"x\"\n[on.query]\nevery = \"1h\"\njitter = \"10m\"\ntz = \"Europe/Berlin\"\n\
+                     sql = \"select id from t\"\n";
+        let item = "[item]\nqueue = \"q\"\ntitle = \"{{ row.id }} {{ tick | date('%H:%M') }}\"\n";
+        format!("{query}[flow]\ndedup = {{ key = [{dedup}] }}\n{item}")
+    };
+    let (nine, ten) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(3600).unwrap());
+    let draft = |dedup: &str, tick, id: i64, number| {
+        plan_tick_row(&read(&text(dedup)), tick, &json!({ "id": id }), number).unwrap().remove(0)
+    };
+    let first = draft("\"row.id\"", nine, 1, 0);
+    assert_eq!((first.title.as_str(), first.cause), ("1 01:00", Cause::Tick(nine)));
+    assert!(first.due_at.is_some_and(|due_at| due_at >= nine));
+    assert_eq!(draft("\"row.id\"", ten, 1, 5).key, first.key);
+    assert_ne!(draft("\"row.id\"", nine, 2, 0).key, first.key);
+    let each_tick = draft("\"row.id\", \"tick\"", nine, 1, 0).key;
+    assert_ne!(draft("\"row.id\", \"tick\"", ten, 1, 0).key, each_tick);
+    assert_eq!(draft("\"row.id\", \"tick\"", nine, 1, 1).key, each_tick);
+}
+
+#[test]
+fn events_with_equal_key_values_are_one_item() {
+    let routine = read(
+        "title = \"x\"\n[on.event]\n[flow]\ndedup = { key = [\"data.id\", \"subject\"] }\n\
+         [item]\nqueue = \"q\"\ntitle = \"t\"\n",
+    );
+    let key = |seq: i64, data: Value| {
+        let event = Event { seq, ..testing::event("a.b", data) };
+        plan_event(&routine, &event).unwrap()[0].key
+    };
+    let first = key(1, json!({ "id": 1, "x": 1 }));
+    assert_eq!(key(2, json!({ "id": 1.0, "x": 2 })), first);
+    for other in [json!({ "id": 2 }), json!({ "id": "1" }), json!({ "id": null }), json!({})] {
+        assert_ne!(key(1, other.clone()), first, "{other}");
+    }
+    assert_ne!(key(1, json!({ "id": null })), key(1, json!({})));
+}
+
 #[track_caller]
 fn check_error(data: Value, want: &str) {
     let error = plan_event(&read(REFUND), &testing::event("refund.requested", data)).unwrap_err();

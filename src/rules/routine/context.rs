@@ -6,7 +6,7 @@
 use super::item::template;
 use super::literal::{number, small_integer};
 use super::table::{Findings, Keys, Table, Text, Value, text_of, wrong_type};
-use crate::rules::path::Path;
+use crate::rules::path::{Path, Roots};
 use crate::rules::problem::Problem;
 use crate::rules::template::{Template, Variables};
 use crate::rules::text::{closest, listed};
@@ -31,13 +31,13 @@ pub enum ContextValue {
     Literal(serde_json::Value),
     /// A template; one which is a single expression keeps the type of its value.
     Template(Template),
-    /// A path of the event.
+    /// A path of the event or the row.
     Get(Get),
     /// Several of these.
     List(Vec<ContextValue>),
 }
 
-/// A value of the event, checked for its type.
+/// A value of the event or the row, checked for its type.
 #[derive(Clone, Debug)]
 pub struct Get {
     /// Where it is.
@@ -91,7 +91,7 @@ impl ValueType {
 }
 
 const GET_KEYS: Keys<'static> =
-    Keys { owner: "a value of the context", known: &["get", "type", "default", "max_len"], later: &[] };
+    Keys { owner: "a value with `get`", known: &["get", "type", "default", "max_len"], later: &[] };
 
 const GET_HELP: &str = "write `{ get = \"data.amount\", type = \"number\" }`";
 
@@ -149,8 +149,8 @@ fn context_value(
     }
 }
 
-/// A scalar, or a list of them, as JSON.
-fn constant(findings: &mut Findings, key: &str, value: &Value<'_>) -> Option<serde_json::Value> {
+/// A scalar, or a list of them, as JSON; complains about anything else.
+pub(super) fn constant(findings: &mut Findings, key: &str, value: &Value<'_>) -> Option<serde_json::Value> {
     let found: Option<serde_json::Value> = match value.get_ref() {
         DeValue::String(text) => Some((&**text).into()),
         DeValue::Boolean(value) => Some((*value).into()),
@@ -169,7 +169,13 @@ fn constant(findings: &mut Findings, key: &str, value: &Value<'_>) -> Option<ser
     found
 }
 
-fn get(findings: &mut Findings, key: &Text<'_>, table: &Table<'_>, variables: Variables) -> Option<Get> {
+/// A table with `get`. `key` is what the value is called.
+pub(super) fn get(
+    findings: &mut Findings,
+    key: &Text<'_>,
+    table: &Table<'_>,
+    variables: Variables,
+) -> Option<Get> {
     table.check_keys(findings, &GET_KEYS);
     if table.get("get").is_none() {
         let message = format!("`{}` does not say where its value comes from", key.text);
@@ -189,13 +195,25 @@ fn get(findings: &mut Findings, key: &Text<'_>, table: &Table<'_>, variables: Va
 
 fn path(findings: &mut Findings, table: &Table<'_>, variables: Variables) -> Option<Path> {
     let text = table.text(findings, "get")?;
-    if variables == Variables::Tick {
+    let Some(roots) = variables.roots() else {
         let problem = Problem::error(text.span, "a tick has nothing to `get`");
         let help = "write a template: `day = \"{{ tick | date('%Y-%m-%d') }}\"`";
         findings.push(problem.label("only events have fields").help(help));
         return None;
+    };
+    let path = checked_path(findings, &text, roots)?;
+    if path.has_quantifier() {
+        let message = "a path of `get` has no `[any]`, `[all]` or `[none]`";
+        let problem = Problem::error(text.span, message).label("says how many elements must match");
+        findings.push(problem.help("leave it out: the value is the list of what all elements have there"));
+        return None;
     }
-    let error = match Path::parse(text.text) {
+    Some(path)
+}
+
+/// Reads a path; complains with its place in the file.
+pub(super) fn checked_path(findings: &mut Findings, text: &Text<'_>, roots: Roots) -> Option<Path> {
+    let error = match Path::parse_in(text.text, roots) {
         Ok(path) => return Some(path),
         Err(error) => error,
     };

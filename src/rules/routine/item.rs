@@ -29,8 +29,8 @@ pub struct ItemSpec {
     pub title: Template,
     /// Greater is more urgent.
     pub priority: i32,
-    /// What to do; never from the event.
-    pub instructions: Arc<str>,
+    /// What to do.
+    pub instructions: Instructions,
     /// Typed values for the worker, in the order of the file.
     pub context: Vec<ContextField>,
     /// What a worker must be able to do.
@@ -39,12 +39,29 @@ pub struct ItemSpec {
     pub attempts_max: i32,
 }
 
+/// What to do with an item.
+#[derive(Clone, Debug)]
+pub enum Instructions {
+    /// Text of the routine alone. Nothing a stranger wrote can ever be in it.
+    Static(Arc<str>),
+    /// A template, where the routine says `instructions_template = true`.
+    Template(Template),
+}
+
 const KEYS: Keys<'static> = Keys {
     owner: "`[item]`",
-    known: &["queue", "title", "priority", "instructions", "context", "tags", "max_attempts"],
+    known: &[
+        "queue",
+        "title",
+        "priority",
+        "instructions",
+        "instructions_template",
+        "context",
+        "tags",
+        "max_attempts",
+    ],
     later: &[
         ("inbox", "items go to `hearken.inbox_items`, hearken's own inbox"),
-        ("instructions_template", "instructions are fixed text; put values into `[item.context]`"),
         ("due_in", "items are due at once; `jitter` of a schedule spreads them"),
         ("due_at", "items are due at once; `jitter` of a schedule spreads them"),
         ("deadline", "an item waits until a worker takes it"),
@@ -69,7 +86,7 @@ pub(super) fn parse(findings: &mut Findings, root: &Table<'_>, variables: Variab
     let title = title(findings, &table, variables);
     let priority = integer(findings, &table, "priority", 0, i32::MIN..=i32::MAX);
     let attempts_max = integer(findings, &table, "max_attempts", ATTEMPTS_MAX_DEFAULT, 1..=ATTEMPTS_LIMIT);
-    let instructions = instructions(findings, &table);
+    let instructions = instructions(findings, &table, variables);
     let tags = tags(findings, &table);
     let context = context::parse(findings, &table, variables);
     Some(ItemSpec {
@@ -143,9 +160,16 @@ fn integer(
     None
 }
 
-fn instructions(findings: &mut Findings, table: &Table<'_>) -> Option<Arc<str>> {
+fn instructions(findings: &mut Findings, table: &Table<'_>, variables: Variables) -> Option<Instructions> {
+    let is_template = instructions_template(findings, table);
     if table.get("instructions").is_none() {
-        return Some("".into());
+        if is_template? {
+            let span = table.key_span("instructions_template");
+            let problem = Problem::error(span, "there are no `instructions` to fill in");
+            findings.missing(problem.label("a template of nothing").help("leave it out, or write them"));
+            return None;
+        }
+        return Some(Instructions::Static("".into()));
     }
     let text = table.text(findings, "instructions")?;
     if text.text.len() > INSTRUCTIONS_BYTES_MAX {
@@ -154,13 +178,31 @@ fn instructions(findings: &mut Findings, table: &Table<'_>) -> Option<Arc<str>> 
         findings.push(problem.label("too long").help("name the document in which they are written down"));
         return None;
     }
+    if is_template? {
+        let template = template(findings, &text, variables)?;
+        let fixed = template.as_static().map(|text| Instructions::Static(text.into()));
+        return Some(fixed.unwrap_or(Instructions::Template(template)));
+    }
     if has_code(text.text) {
         let problem = Problem::warning(text.span.clone(), "`instructions` are fixed text, and no template");
-        let help = "the braces stay as they are; values of the event go into `[item.context]`, where an agent \
-                    can tell them from its orders";
+        let help = "the braces stay as they are, since an agent cannot tell a stranger's words in its orders \
+                    from yours; put values into `[item.context]`, or write `instructions_template = true` if \
+                    all who write events are trusted";
         findings.push(problem.label("looks like a template").help(help));
     }
-    Some(text.text.into())
+    Some(Instructions::Static(text.text.into()))
+}
+
+/// Whether the instructions are a template.
+fn instructions_template(findings: &mut Findings, table: &Table<'_>) -> Option<bool> {
+    let key = "instructions_template";
+    match table.get(key) {
+        None => Some(false),
+        Some(value) => match value.get_ref().as_bool() {
+            Some(is_template) => Some(is_template),
+            None => wrong_type(findings, key, value, "true or false"),
+        },
+    }
 }
 
 fn tags(findings: &mut Findings, table: &Table<'_>) -> Option<Arc<[String]>> {

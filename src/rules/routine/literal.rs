@@ -3,7 +3,9 @@
 use super::table::{Findings, Value, type_name};
 use crate::rules::condition::Literal;
 use crate::rules::problem::Problem;
+use crate::rules::value::canonical;
 use serde_json::Number;
+use std::collections::HashSet;
 use toml::de::{DeFloat, DeInteger, DeValue};
 
 /// A number as it is written, digit by digit; none for `inf` and `nan`, which
@@ -53,6 +55,61 @@ pub(super) fn literal(findings: &mut Findings, key: &str, value: &Value<'_>) -> 
         }
     };
     findings.push(Problem::error(value.span(), message).label("not comparable").help(help));
+    None
+}
+
+/// A list of values to compare with, none of them twice; complains about all
+/// else.
+pub(super) fn literals(findings: &mut Findings, key: &str, value: &Value<'_>) -> Option<Vec<Literal>> {
+    let items = value.get_ref().as_array()?;
+    if items.is_empty() {
+        let message = format!("`{key}` has an empty list, which nothing is in");
+        let help = "write the values: `[\"EUR\", \"USD\"]`; whether a list is empty asks `is = \"empty\"`";
+        findings.push(Problem::error(value.span(), message).label("names no value").help(help));
+        return None;
+    }
+    let (mut list, mut seen) = (Vec::new(), HashSet::new());
+    let mut whole = true;
+    for item in items.iter() {
+        match element(findings, key, item) {
+            Some(literal) if !seen.insert(spelling(&literal)) => {
+                let problem = Problem::error(item.span(), "this value is in the list twice");
+                findings.push(problem.label("again").help("remove it"));
+                whole = false;
+            }
+            Some(literal) => list.push(literal),
+            None => whole = false,
+        }
+    }
+    whole.then_some(list)
+}
+
+/// Equal literals are spelled alike, however they are written; others are not.
+fn spelling(literal: &Literal) -> String {
+    match literal {
+        Literal::Text(text) => format!("\"{text}"),
+        Literal::Number(number) => canonical(number),
+        Literal::Bool(value) => value.to_string(),
+        Literal::Null => "null".to_owned(),
+    }
+}
+
+/// A value in a list. TOML has no null, so it is written as a test.
+fn element(findings: &mut Findings, key: &str, item: &Value<'_>) -> Option<Literal> {
+    let is = item.get_ref().as_table().and_then(|table| table.get("is").filter(|_| table.len() == 1));
+    let Some(is) = is else { return literal(findings, key, item) };
+    let (message, help) = match is.get_ref().as_str() {
+        Some("null") => return Some(Literal::Null),
+        Some("missing") => (
+            "what is missing is no value, so no list has it",
+            "beside the list, `missing = \"match\"` lets a missing field match",
+        ),
+        _ => (
+            "in a list, `is` can only be `\"null\"`",
+            "write the values themselves; `is = \"empty\"` stands beside the list, not in it",
+        ),
+    };
+    findings.push(Problem::error(item.span(), message).label("no value").help(help));
     None
 }
 

@@ -4,20 +4,30 @@
 //! reported at once, each with its place. What the language has and this
 //! version has not is refused by name; nothing is ever ignored.
 
+mod cases;
 mod context;
+mod each;
+mod flow;
 mod item;
 mod literal;
+mod query;
 mod schedule;
 mod set;
+mod statement;
 mod syntax;
 mod table;
 mod trigger;
 mod version;
 mod when;
 
+pub use cases::{Attributes, Case, Expected, Given, Rows, START_DEFAULT, What, Word};
 pub use context::{ContextField, ContextValue, FIELDS_MAX, Get, ValueType};
-pub use item::{ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, INSTRUCTIONS_BYTES_MAX, ItemSpec};
+pub use each::{EACH_TIMEOUT_DEFAULT, EACH_TIMEOUT_MAX, Each, EachParam};
+pub use flow::{Dedup, Flow, KeyPart};
+pub use item::{ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, INSTRUCTIONS_BYTES_MAX, Instructions, ItemSpec};
+pub use query::{QUERY_TIMEOUT_DEFAULT, QUERY_TIMEOUT_MAX, Query, QueryParam};
 pub use set::RoutineSet;
+pub use statement::{MAX_ROWS_DEFAULT, MAX_ROWS_LIMIT};
 pub use trigger::{EventTrigger, Trigger, TypePattern};
 pub use version::Version;
 
@@ -47,21 +57,22 @@ pub struct Routine {
     pub trigger: Trigger,
     /// What an event must be like.
     pub when: When,
-    /// What it puts into the inbox.
+    /// The query which makes several items of one event.
+    pub each: Option<Each>,
+    /// What becomes of its items before they are items.
+    pub flow: Flow,
+    /// What it puts into the inbox; nothing, for some queries.
     pub items: Vec<ItemSpec>,
+    /// Its tests.
+    pub cases: Vec<Case>,
     /// Its file.
     pub text: Arc<str>,
 }
 
 const KEYS: Keys<'static> = Keys {
     owner: "a routine",
-    known: &["title", "on", "when", "item"],
-    later: &[
-        ("each", "one event makes one item; let the worker ask for the rows"),
-        ("flow", "every match makes an item at once; events are items only once in any case"),
-        ("items", "a routine makes one item, `[item]`; write a routine for each further one"),
-        ("tests", "try the routine with `insert into hearken.events` on a test database"),
-    ],
+    known: &["title", "on", "when", "each", "flow", "item", "tests"],
+    later: &[("items", "a routine makes one item, `[item]`; write a routine for each further one")],
 };
 
 /// Reads a routine. `file` is how messages call it.
@@ -106,17 +117,35 @@ fn routine(
     let trigger = trigger::parse(findings, root, start);
     let variables = variables(root);
     let when = when(findings, root, variables);
-    let item = item::parse(findings, root, variables);
+    let each = each::parse(findings, root, variables);
+    let flow = flow::parse(findings, root, variables);
+    let items = items(findings, root, variables);
+    let deduped = query::require_dedup(findings, root);
+    let cases = cases::parse(findings, root);
     let text = Arc::<str>::from(findings.text());
-    Some(Routine {
+    deduped?;
+    let routine = Routine {
         name: name.clone(),
         version: Version::of(&text),
         title: title?,
         trigger: trigger?,
         when: when?,
-        items: vec![item?],
+        each: each?,
+        flow: flow?,
+        items: items?,
+        cases: cases?,
         text,
-    })
+    };
+    cases::verify(findings, &routine);
+    Some(routine)
+}
+
+/// The items; a query may do without one.
+fn items(findings: &mut Findings, root: &Table<'_>, variables: Variables) -> Option<Vec<ItemSpec>> {
+    if variables == Variables::TickRow && root.get("item").is_none() {
+        return Some(Vec::new());
+    }
+    item::parse(findings, root, variables).map(|item| vec![item])
 }
 
 fn title(findings: &mut Findings, root: &Table<'_>) -> Option<String> {
@@ -130,7 +159,7 @@ fn title(findings: &mut Findings, root: &Table<'_>) -> Option<String> {
 }
 
 fn when(findings: &mut Findings, root: &Table<'_>, variables: Variables) -> Option<When> {
-    if variables == Variables::Tick && root.get("when").is_some() {
+    if matches!(variables, Variables::Tick | Variables::TickRow) && root.get("when").is_some() {
         let problem = Problem::error(root.key_span("when"), "a schedule has no events to put conditions on");
         let help = "choose the times with `cron`, or let an event set the routine off";
         findings.push(problem.label("nothing to test").help(help));
@@ -143,9 +172,14 @@ fn when(findings: &mut Findings, root: &Table<'_>, variables: Variables) -> Opti
 /// that a mistake in it does not bring forth others.
 fn variables(root: &Table<'_>) -> Variables {
     let on = root.get("on").and_then(|on| on.get_ref().as_table());
-    match on {
-        Some(on) if on.contains_key("schedule") && !on.contains_key("event") => Variables::Tick,
-        _ => Variables::Event,
+    let has = |key: &str| on.is_some_and(|on| on.contains_key(key));
+    match () {
+        () if has("event") && root.get("each").is_some() => Variables::EventRow,
+        () if has("event") => Variables::Event,
+        () if has("query") => Variables::TickRow,
+        () if has("schedule") => Variables::Tick,
+        () if root.get("each").is_some() => Variables::EventRow,
+        () => Variables::Event,
     }
 }
 

@@ -24,6 +24,11 @@ const CALENDAR_UNITS: [&str; 6] = ["M", "month", "months", "y", "year", "years"]
 /// Reads one schedule.
 pub(super) fn parse(findings: &mut Findings, table: &Table<'_>) -> Option<Schedule> {
     table.check_keys(findings, &Keys { owner: "`[on.schedule]`", known: &KEYS, later: &[] });
+    fields(findings, table)
+}
+
+/// Reads the fields of a schedule, among others.
+pub(super) fn fields(findings: &mut Findings, table: &Table<'_>) -> Option<Schedule> {
     let timing = timing(findings, table);
     let tz = zone(findings, table);
     // A wrong zone is reported once; times are checked as if it were UTC.

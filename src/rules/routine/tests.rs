@@ -1,7 +1,7 @@
 //! Routines from the outside: what is read, and what is refused in which words.
 
 use super::*;
-use crate::rules::condition::{Condition, Literal, MissingPolicy, Test};
+use crate::rules::condition::{Literal, MissingPolicy, Test};
 use crate::rules::schedule::Timing;
 use crate::rules::schedule::policy::Missed;
 use proptest::prelude::*;
@@ -49,12 +49,12 @@ fn a_whole_routine_is_read() {
     let types = trigger.types.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(types, ["refund.requested", "refund.amended", "credit.*"]);
     assert_eq!(trigger.from.as_ref().map(|from| from.as_str()), Some("events"));
-    let keys = routine.when.conditions().iter().map(Condition::key).collect::<Vec<_>>();
+    let keys = routine.when.conditions().iter().map(|one| one.key.as_str()).collect::<Vec<_>>();
     let paths = ["data.amount", "data.currency", "data.customer.vip", "data.\"a.b\"", "type"];
     assert_eq!(keys, paths.map(|path| format!("when.{path}")));
     let vip = &routine.when.conditions()[2];
-    assert_eq!(vip.tests, [Test::Not(vec![Literal::Bool(true)])]);
-    assert_eq!(vip.missing, MissingPolicy::Match);
+    assert_eq!(vip.condition.tests, [Test::Not(vec![Test::OneOf(vec![Literal::Bool(true)])])]);
+    assert_eq!(vip.condition.missing, MissingPolicy::Match);
     let item = &routine.items[0];
     assert_eq!((item.queue.as_str(), item.priority, item.attempts_max), ("finance-agent", 5, 3));
     assert_eq!(&*item.tags, ["refunds".to_owned()]);
@@ -69,7 +69,8 @@ fn the_smallest_routine_has_defaults() {
     assert!(trigger.types.is_empty() && trigger.from.is_none());
     assert!(routine.when.conditions().is_empty());
     let item = &routine.items[0];
-    assert_eq!((item.priority, item.attempts_max, &*item.instructions), (0, 5, ""));
+    assert_eq!((item.priority, item.attempts_max), (0, 5));
+    assert!(matches!(&item.instructions, Instructions::Static(text) if text.is_empty()));
     assert!(item.tags.is_empty() && item.context.is_empty());
 }
 
@@ -129,13 +130,13 @@ fn what_is_not_built_yet_is_refused_by_name() {
     check_shown(
         "title = \"x\"\n[on.event]\n[item]\nqueue = \"q\"\ntitle = \"t\"\n\n[flow]\nloop = \"avoid\"\n",
         "\
-error: `flow` is not built yet
- --> r.toml:7:2
+error: `loop` is not built yet
+ --> r.toml:8:1
   |
-7 | [flow]
-  |  ^^^^ known, but this version of hearken cannot do it
+8 | loop = \"avoid\"
+  | ^^^^ known, but this version of hearken cannot do it
   |
-  = help: every match makes an item at once; events are items only once in any case
+  = help: an event which a worker writes is an event like any other; exclude it in `[when]`
 ",
     );
 }
@@ -166,6 +167,8 @@ error: `gt` must be a number, not a string
   |
 4 | \"data.amount\" = { gt = \"500\" }
   |                        ^^^^^ expected a number
+  |
+  = help: write it without quotes: `gt = 500`
 ",
     );
 }
@@ -236,10 +239,10 @@ fn conditions_which_make_no_sense_are_refused() {
     );
     check_when("\"data.x\" = 2026-01-01", "`data.x` cannot be compared with a date");
     check_when("\"data.x\" = nan", "`data.x` cannot be compared with this number");
-    check_when("\"data.x\" = { regex = \"a\" }", "`regex` is not built yet");
-    check_when("\"data.x\" = [{ is = \"null\" }]", "`is` is not built yet");
-    check_when("\"data.x[any]\" = 1", "quantifiers and indexes in a path are not built yet");
-    check_when("[[when.any_of.a]]\n\"data.x\" = 1", "`when.any_of` is not built yet");
+    check_when("\"data.x\" = { regex = \"a\" }", "this expression only looks for a text");
+    check_when("\"data.x\" = [{ is = \"missing\" }]", "what is missing is no value, so no list has it");
+    check_when("\"data.x[an]\" = 1", "there is no quantifier `an`");
+    check_when("[[when.any_of.a]]\n\"data.x\" = 1", "`a` has one alternative");
     check_when("data.\"a.b\".c = 1", "a path in `[when]` stands in quotes");
     check_when("[when.data]\nx = 1", "a path in `[when]` stands in quotes");
 }

@@ -1,5 +1,6 @@
-//! What sets a routine off: `[on.event]` or `[on.schedule]`.
+//! What sets a routine off: `[on.event]`, `[on.schedule]` or `[on.query]`.
 
+use super::query::{self, Query};
 use super::schedule;
 use super::table::{Findings, Keys, Table, Text, Value, table_of, text_of, wrong_type};
 use crate::rules::name::SourceName;
@@ -16,6 +17,8 @@ pub enum Trigger {
     Event(EventTrigger),
     /// The ticks of one or more schedules; equal instants are one tick.
     Schedule(Vec<Schedule>),
+    /// The rows of a statement which runs at certain times.
+    Query(Box<Query>),
 }
 
 /// Which events set a routine off, before its conditions are asked.
@@ -76,8 +79,11 @@ impl fmt::Display for TypePattern {
     }
 }
 
-const HELP: &str = "say what sets it off: `[on.event]` with `type = \"order.placed\"`, or `[on.schedule]` with \
-                    `cron = \"0 9 * * MON\"`";
+const HELP: &str = "say what sets it off: `[on.event]` with `type = \"order.placed\"`, `[on.schedule]` with \
+                    `cron = \"0 9 * * MON\"`, or `[on.query]` with `every = \"15m\"` and `sql`";
+
+/// The triggers; a routine has one of them.
+const TRIGGERS: [&str; 3] = ["event", "schedule", "query"];
 
 /// Reads `[on.…]` of the whole file, whose beginning is `start`.
 pub(super) fn parse(findings: &mut Findings, root: &Table<'_>, start: Range<usize>) -> Option<Trigger> {
@@ -92,39 +98,37 @@ pub(super) fn parse(findings: &mut Findings, root: &Table<'_>, start: Range<usiz
         findings,
         &Keys {
             owner: "`on`",
-            known: &["event", "schedule"],
-            later: &[
-                ("query", "use `[on.schedule]`, and let the worker run the query"),
-                ("webhook", "let the receiver insert into `hearken.events`, and use `[on.event]`"),
-            ],
+            known: &TRIGGERS,
+            later: &[("webhook", "let the receiver insert into `hearken.events`, and use `[on.event]`")],
         },
     );
-    match (on.get("event"), on.get("schedule")) {
-        (Some(_), Some(_)) => {
-            let message = "a routine has one trigger, and this is its second";
-            let problem = Problem::error(second_span(&on), message).label("the other one is above");
-            findings.push(problem.help("make two routines of it: two files"));
-            None
-        }
-        (Some(_), None) => {
-            let table = on.table(findings, "event")?;
-            event(findings, &table).map(Trigger::Event)
-        }
-        (None, Some(value)) => schedules(findings, value).map(Trigger::Schedule),
-        (None, None) if on.is_empty() => {
+    let mut present = TRIGGERS.into_iter().filter(|key| on.get(key).is_some()).collect::<Vec<_>>();
+    present.sort_by_key(|key| on.key_span(key).start);
+    match present[..] {
+        [] if on.is_empty() => {
             findings.missing(
                 Problem::error(on.span.clone(), "`on` is empty").label("nothing sets it off").help(HELP),
             );
             None
         }
         // Its unknown key has been complained about.
-        (None, None) => None,
+        [] => None,
+        ["event"] => {
+            let table = on.table(findings, "event")?;
+            event(findings, &table).map(Trigger::Event)
+        }
+        ["query"] => {
+            let table = on.table(findings, "query")?;
+            query::parse(findings, &table).map(|query| Trigger::Query(Box::new(query)))
+        }
+        [_] => schedules(findings, on.get("schedule")?).map(Trigger::Schedule),
+        [_, second, ..] => {
+            let message = "a routine has one trigger, and this is its second";
+            let problem = Problem::error(on.key_span(second), message).label("the other one is above");
+            findings.push(problem.help("make two routines of it: two files"));
+            None
+        }
     }
-}
-
-fn second_span(on: &Table<'_>) -> Range<usize> {
-    let (event, schedule) = (on.key_span("event"), on.key_span("schedule"));
-    if event.start > schedule.start { event } else { schedule }
 }
 
 fn event(findings: &mut Findings, table: &Table<'_>) -> Option<EventTrigger> {

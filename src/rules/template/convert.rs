@@ -22,7 +22,7 @@ const SIZE_MAX: usize = 1024 * 1024;
 
 /// A number which the engine cannot hold.
 #[derive(Debug)]
-pub(super) struct Exact(Number);
+pub(super) struct Exact(pub(super) Number);
 
 /// The instant of a tick, with the zone to write it in.
 #[derive(Debug)]

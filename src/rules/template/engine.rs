@@ -1,16 +1,19 @@
 //! The template engine, for templates which do more than name paths.
 
+use super::code::{self, Block, Braces};
 use super::convert::{self, Moment, NoJson, Written};
+use super::output::{self, Limited};
 use super::scope::{Scope, Variable, Variables};
-use super::{FUEL, OUTPUT_BYTES_MAX, TemplateError, TemplateProblem, filters, scan};
+use super::weigh::Weighed;
+use super::{FUEL, TemplateError, TemplateProblem, budget, filters, limits, replaced, scan};
 use crate::rules::path::Found;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Value as Dynamic, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Expression, Output, State, UndefinedBehavior};
+use minijinja::value::Value as Dynamic;
+use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
-use std::io;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// The name under which a template is kept in its environment.
@@ -18,7 +21,7 @@ const NAME: &str = "template";
 
 /// The name under which a template finds how numbers were written. No template
 /// can say it.
-const WRITTEN: &str = " written";
+pub(super) const WRITTEN: &str = " written";
 
 /// How deep blocks may nest.
 const DEPTH_MAX: usize = 100;
@@ -33,11 +36,22 @@ pub(super) struct Compiled {
     /// Holds the template alone; filters and tests are shared.
     environment: Environment<'static>,
     /// The expression, if the template is one and nothing else.
-    expression: Option<Expression<'static, 'static>>,
-    /// The expression's text.
-    source: String,
+    expression: Option<OnlyExpression>,
+    /// The text of the template, for messages.
+    text: String,
+    /// What the engine was given instead.
+    weighed: Weighed,
     /// The variables it uses, so that no others are converted.
     variables: Vec<Variable>,
+    /// The same with the keys after them, where those are plain.
+    paths: Vec<String>,
+}
+
+/// The expression which is all of a template.
+struct OnlyExpression {
+    compiled: Expression<'static, 'static>,
+    /// Where it stands in the template.
+    place: Range<usize>,
 }
 
 impl fmt::Debug for Compiled {
@@ -48,31 +62,42 @@ impl fmt::Debug for Compiled {
 
 /// Understands a template.
 pub(super) fn compile(text: &str, variables: Variables) -> Result<Compiled, TemplateProblem> {
+    let blocks = code::blocks(text);
+    limits::check(&blocks)?;
+    let weighed = Weighed::of(text, &blocks);
     let mut environment = engine().clone();
-    environment.add_template_owned(NAME, text.to_owned()).map_err(|error| syntax_problem(text, &error))?;
-    let free = match environment.get_template(NAME) {
-        Ok(template) => template.undeclared_variables(false),
-        Err(_) => HashSet::new(),
+    environment
+        .add_template_owned(NAME, weighed.text.clone())
+        .map_err(|error| syntax_problem(text, &weighed, &error))?;
+    let (mut free, nested) = match environment.get_template(NAME) {
+        Ok(template) => (template.undeclared_variables(false), template.undeclared_variables(true)),
+        Err(_) => (HashSet::new(), HashSet::new()),
     };
-    scan::check(text, variables, &free)?;
-    let source = only_expression(text).unwrap_or_default();
-    let expression = match source {
-        "" => None,
-        source => engine().compile_expression_owned(source.to_owned()).ok(),
-    };
-    let variables = free.iter().filter_map(|name| variables.find(name)).collect();
-    Ok(Compiled { environment, expression, source: source.trim().to_owned(), variables })
+    free.extend(scan::sliced(&blocks));
+    scan::check(text, &blocks, variables, &free)?;
+    let expression = only_expression(text, &blocks, &weighed);
+    let used = free.iter().filter_map(|name| variables.find(name)).collect();
+    let mut paths = nested.into_iter().collect::<Vec<_>>();
+    paths.sort_unstable();
+    Ok(Compiled { environment, expression, text: text.to_owned(), weighed, variables: used, paths })
 }
 
-/// What stands between the braces, if the template is one pair of them.
-fn only_expression(text: &str) -> Option<&str> {
-    let inside = text.strip_prefix("{{")?.strip_suffix("}}")?;
-    let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
-    Some(inside.strip_suffix(['-', '+']).unwrap_or(inside))
+/// The expression between the braces, if the template is one pair of them.
+fn only_expression(text: &str, blocks: &[Block<'_>], weighed: &Weighed) -> Option<OnlyExpression> {
+    let [block] = blocks else { return None };
+    if block.braces != Braces::Output || block.span != (0..text.len()) {
+        return None;
+    }
+    let place = block.inside.clone();
+    // Nothing is ever put in outside of the braces.
+    let end = weighed.text.len() - (text.len() - place.end);
+    let source = weighed.text.get(place.start..end)?.to_owned();
+    let compiled = engine().compile_expression_owned(source).ok()?;
+    Some(OnlyExpression { compiled, place })
 }
 
-fn syntax_problem(text: &str, error: &Error) -> TemplateProblem {
-    let span = error.range().unwrap_or(0..text.len());
+fn syntax_problem(text: &str, weighed: &Weighed, error: &Error) -> TemplateProblem {
+    let span = error.range().map_or(0..text.len(), |range| weighed.original(range));
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     let message = format!("this template cannot be read: {detail}");
     let help = "`{{ data.amount }}` puts a value in; see docs/routines.md for what templates can do";
@@ -80,6 +105,11 @@ fn syntax_problem(text: &str, error: &Error) -> TemplateProblem {
 }
 
 impl Compiled {
+    /// The paths it names, as far as they are plain: `data.customer.name`.
+    pub(super) fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
     /// The text of the template.
     pub(super) fn text(&self, scope: Scope<'_>) -> Result<String, TemplateError> {
         let context = self.context(scope).0;
@@ -89,9 +119,9 @@ impl Compiled {
             .get_template(NAME)
             .and_then(|template| template.render_captured_to(context, &mut out).map(drop));
         match result {
-            Ok(()) => Ok(String::from_utf8_lossy(&out.bytes).into_owned()),
-            Err(_) if out.full => Err(TemplateError::TooLong),
-            Err(error) => Err(explain(&error)),
+            Ok(()) => Ok(out.into_text()),
+            Err(_) if out.is_full() => Err(TemplateError::TooLong),
+            Err(error) => Err(self.explain(&error, 0)),
         }
     }
 
@@ -99,20 +129,10 @@ impl Compiled {
     pub(super) fn value(&self, scope: Scope<'_>) -> Option<Result<Value, TemplateError>> {
         let expression = self.expression.as_ref()?;
         let (context, written) = self.context(scope);
-        let value = expression.eval(context).map_err(|error| explain(&error));
-        Some(value.and_then(|value| self.json(&value, &written)))
-    }
-
-    fn json(&self, value: &Dynamic, written: &Dynamic) -> Result<Value, TemplateError> {
-        let none = Written::default();
-        let written = written.downcast_object_ref::<Written>().unwrap_or(&none);
-        convert::to_json(value, written).map_err(|why| match why {
-            NoJson::Undefined => TemplateError::Missing { path: self.source.clone() },
-            NoJson::TooLong => TemplateError::TooLong,
-            NoJson::Foreign => {
-                TemplateError::Failed { reason: format!("`{}` is no value for an item", self.source) }
-            }
-        })
+        let value = expression.compiled.eval(context);
+        let value = value.map_err(|error| self.explain(&error, expression.place.start));
+        let source = self.text.get(expression.place.clone()).unwrap_or_default().trim();
+        Some(value.and_then(|value| json(&value, &written, source)))
     }
 
     /// The variables the template uses, and how their numbers were written.
@@ -130,6 +150,40 @@ impl Compiled {
         }
         (Dynamic::from_pairs(pairs), written)
     }
+
+    /// What went wrong, in words which hold nothing of the event but paths. What
+    /// the engine read begins `from` bytes after its text.
+    fn explain(&self, error: &Error, from: usize) -> TemplateError {
+        if error.kind() == ErrorKind::OutOfFuel {
+            return TemplateError::TooMuchWork;
+        }
+        if error.kind() == ErrorKind::UndefinedError {
+            let path = error.detail().and_then(undefined_path).unwrap_or("a value");
+            return TemplateError::Missing { path: path.to_owned() };
+        }
+        let source = std::error::Error::source(error);
+        if let Some(said) = source.and_then(|source| source.downcast_ref::<filters::Said>()) {
+            return TemplateError::Failed { reason: said.to_string() };
+        }
+        let place = error.range().map(|range| self.weighed.original(range.start + from..range.end + from));
+        let code = place.and_then(|place| self.text.get(place)).map(str::trim);
+        let reason = match code.filter(|code| !code.is_empty()) {
+            Some(code) => format!("{} in `{code}`", error.kind()),
+            None => error.kind().to_string(),
+        };
+        TemplateError::Failed { reason }
+    }
+}
+
+/// The JSON for what the expression `source` has yielded.
+fn json(value: &Dynamic, written: &Dynamic, source: &str) -> Result<Value, TemplateError> {
+    let none = Written::default();
+    let written = written.downcast_object_ref::<Written>().unwrap_or(&none);
+    convert::to_json(value, written).map_err(|why| match why {
+        NoJson::Undefined => TemplateError::Missing { path: source.to_owned() },
+        NoJson::TooLong => TemplateError::TooLong,
+        NoJson::Foreign => TemplateError::Failed { reason: format!("`{source}` is no value for an item") },
+    })
 }
 
 fn variable_value(variable: Variable, scope: Scope<'_>, written: &mut Written) -> Option<Dynamic> {
@@ -142,7 +196,8 @@ fn variable_value(variable: Variable, scope: Scope<'_>, written: &mut Written) -
     })
 }
 
-fn engine() -> &'static Environment<'static> {
+/// The engine, with our filters and limits.
+pub(super) fn engine() -> &'static Environment<'static> {
     static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(build);
     &ENGINE
 }
@@ -157,8 +212,10 @@ fn build() -> Environment<'static> {
     if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
         environment.set_syntax(syntax);
     }
-    environment.set_formatter(format);
-    environment.add_filter("date", filters::date);
+    environment.set_formatter(output::format);
+    filters::install(&mut environment);
+    budget::install(&mut environment);
+    replaced::install(&mut environment);
     for name in UNWANTED_FILTERS {
         environment.remove_filter(name);
     }
@@ -168,83 +225,10 @@ fn build() -> Environment<'static> {
     environment
 }
 
-/// Writes a value as [`super::fast`] writes it.
-fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Dynamic) -> Result<(), Error> {
-    match value.kind() {
-        ValueKind::None => out.write_str("none")?,
-        ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" })?,
-        ValueKind::Number if !value.is_integer() => format_float(out, state, value)?,
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
-            let table = state.lookup(WRITTEN).unwrap_or_default();
-            let none = Written::default();
-            let written = table.downcast_object_ref::<Written>().unwrap_or(&none);
-            let json = convert::to_json(value, written).map_err(|_| {
-                Error::new(ErrorKind::BadSerialization, "a list or an object which is no JSON")
-            })?;
-            write!(out, "{json}")?;
-        }
-        _ => write!(out, "{value}")?,
-    }
-    Ok(())
-}
-
-fn format_float(out: &mut Output<'_>, state: &State<'_, '_>, value: &Dynamic) -> fmt::Result {
-    let table = state.lookup(WRITTEN).unwrap_or_default();
-    let written = table.downcast_object_ref::<Written>();
-    let float = f64::try_from(value.clone()).unwrap_or(f64::NAN);
-    match written.and_then(|written| written.number(float)) {
-        Some(number) => out.write_str(number.as_str()),
-        None => write!(out, "{value}"),
-    }
-}
-
-/// What went wrong, in words which hold nothing of the event but paths.
-fn explain(error: &Error) -> TemplateError {
-    if error.kind() == ErrorKind::OutOfFuel {
-        return TemplateError::TooMuchWork;
-    }
-    if error.kind() == ErrorKind::UndefinedError {
-        let path = error.detail().and_then(undefined_path).unwrap_or("a value");
-        return TemplateError::Missing { path: path.to_owned() };
-    }
-    let source = std::error::Error::source(error);
-    if let Some(said) = source.and_then(|source| source.downcast_ref::<filters::Said>()) {
-        return TemplateError::Failed { reason: said.to_string() };
-    }
-    let place = error.range().and_then(|range| error.template_source()?.get(range));
-    let reason = match place {
-        Some(place) => format!("{} in `{}`", error.kind(), place.trim()),
-        None => error.kind().to_string(),
-    };
-    TemplateError::Failed { reason }
-}
-
 /// The path in "`data.x` is undefined".
 fn undefined_path(detail: &str) -> Option<&str> {
     let before = &detail[..detail.find("` is undefined")?];
     Some(&before[before.rfind('`')? + 1..])
-}
-
-/// Takes the output of a template, up to a limit.
-#[derive(Default)]
-struct Limited {
-    bytes: Vec<u8>,
-    full: bool,
-}
-
-impl io::Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > OUTPUT_BYTES_MAX {
-            self.full = true;
-            return Err(io::Error::other("the output is too long"));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,15 @@ fn push_text(pieces: &mut Vec<Piece>, text: &str) -> Option<()> {
     Some(())
 }
 
+/// The paths which the pieces name.
+pub(super) fn paths(pieces: &[Piece]) -> Vec<String> {
+    let path = |piece: &Piece| match piece {
+        Piece::Text(_) => None,
+        Piece::Path(reference) => Some(reference.path(reference.keys.len())),
+    };
+    pieces.iter().filter_map(path).collect()
+}
+
 /// Renders the pieces one after another.
 pub(super) fn render(pieces: &[Piece], scope: Scope<'_>) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(128);
@@ -90,7 +99,8 @@ impl Reference {
         let mut names = text.split('.');
         let variable = variables.find(names.next()?)?;
         let keys = names.map(|name| is_name(name).then(|| name.into())).collect::<Option<Vec<_>>>()?;
-        Some(Self { variable, keys })
+        // Text has no keys; the scan of the code says so.
+        (keys.is_empty() || variable.has_keys()).then_some(Self { variable, keys })
     }
 
     /// The value there.
@@ -115,12 +125,17 @@ impl Reference {
 
     /// Says that there is nothing after `count` keys.
     fn missing(&self, count: usize) -> TemplateError {
+        TemplateError::Missing { path: self.path(count) }
+    }
+
+    /// The path up to so many keys.
+    fn path(&self, count: usize) -> String {
         let mut path = self.variable.as_str().to_owned();
-        for key in &self.keys[..count] {
+        for key in self.keys.iter().take(count) {
             path.push('.');
             path.push_str(key);
         }
-        TemplateError::Missing { path }
+        path
     }
 }
 

@@ -5,13 +5,25 @@
 //! the engine: rendering runs tens of thousands of times a second.
 //! Values show as they were written: text bare, numbers digit by digit, `true`,
 //! `false` and `none`, lists and objects as JSON.
+//!
+//! Templates are written by operators and filled in by strangers, so whatever an
+//! event holds, rendering ends soon and within bounds: the engine counts steps,
+//! `limits` keeps out what cannot be bounded, `weigh` and `budget` count bytes,
+//! and `replaced` has the engine's parts which needed a bound.
 
+mod budget;
+mod code;
 mod convert;
+mod decimal;
 mod engine;
 mod fast;
 mod filters;
+mod limits;
+mod output;
+mod replaced;
 mod scan;
 mod scope;
+mod weigh;
 
 pub use scope::{Scope, Variables};
 
@@ -57,8 +69,8 @@ pub struct TemplateProblem {
 /// beyond the paths which the template names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// The event has nothing there.
-    #[error("`{path}` is missing in this event")]
+    /// The event, or the row, has nothing there.
+    #[error("`{path}` is missing in this {place}", place = place_of(.path))]
     Missing {
         /// The path up to the first key which is missing.
         path: String,
@@ -82,8 +94,9 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// Says what is wrong, and where in the text: it cannot be read, or names a
-    /// variable, filter or test which does not exist.
+    /// Says what is wrong, and where in the text: it cannot be read, is too
+    /// involved, names a variable, filter or test which does not exist, or a key
+    /// which no event can have.
     pub fn compile(text: &str, variables: Variables) -> Result<Self, TemplateProblem> {
         if text.len() > TEMPLATE_BYTES_MAX {
             let message = format!("a template has at most {TEMPLATE_BYTES_MAX} bytes");
@@ -104,6 +117,17 @@ impl Template {
         match &self.0 {
             Kind::Static(text) => Some(text),
             Kind::Paths(_) | Kind::Engine(_) => None,
+        }
+    }
+
+    /// The paths it names, such as `data.customer.name`, as far as they are
+    /// plain names with dots between. Some may be meant to be missing.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        match &self.0 {
+            Kind::Static(_) => Vec::new(),
+            Kind::Paths(pieces) => fast::paths(pieces),
+            Kind::Engine(compiled) => compiled.paths().to_vec(),
         }
     }
 
@@ -142,6 +166,11 @@ impl Template {
         }
         self.text(scope).map(Value::String)
     }
+}
+
+/// What a path leads into, for people.
+pub(super) fn place_of(path: &str) -> &'static str {
+    if path == "row" || path.starts_with("row.") { "row" } else { "event" }
 }
 
 /// Whether the text is more than itself to the template engine.

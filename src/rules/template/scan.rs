@@ -2,9 +2,11 @@
 //!
 //! The engine looks filters, tests and variables up when it renders, which is
 //! too late for an operator. The words between `{{ }}` and `{% %}` are looked
-//! through here, without understanding more of them than needed.
+//! through here, without understanding more of them than needed. Nor can text
+//! have keys: what looks for some would be missing in every event.
 
 use super::TemplateProblem;
+use super::code::{Block, Kind, Token};
 use super::scope::Variables;
 use crate::rules::text::{closest, listed};
 use std::collections::HashSet;
@@ -13,6 +15,11 @@ use std::ops::Range;
 /// The filters templates may use, in the order in which they are documented.
 pub(super) const FILTERS: &[&str] = &[
     "date",
+    "money",
+    "number",
+    "truncate",
+    "oneline",
+    "tojson",
     "default",
     "d",
     "upper",
@@ -95,39 +102,143 @@ pub(super) const TESTS: &[&str] = &[
     "test",
 ];
 
+/// Words after which a bracket begins a list.
+const ENDS_NO_VALUE: [&str; 8] = ["in", "and", "or", "not", "if", "else", "is", "elif"];
+
 /// The functions templates may call.
 pub(super) const FUNCTIONS: &[&str] = &["range", "dict"];
 
-/// Checks that all names in `text` are known. `free` are the variables which
-/// the template uses and does not set itself.
-pub(super) fn check(text: &str, variables: Variables, free: &HashSet<String>) -> Result<(), TemplateProblem> {
-    let words = words(text);
+/// Checks that all names in the code of `text` are known. `free` are the
+/// variables which the template uses and does not set itself.
+pub(super) fn check(
+    text: &str,
+    blocks: &[Block<'_>],
+    variables: Variables,
+    free: &HashSet<String>,
+) -> Result<(), TemplateProblem> {
     let known = |name: &str| variables.find(name).is_some() || FUNCTIONS.contains(&name);
     if let Some(name) = free.iter().filter(|name| !known(name)).min() {
-        let at = words.iter().find(|word| word.text == name.as_str() && word.before != b'.');
-        let span = at.map_or(0..text.len(), |word| word.span.clone());
-        return Err(unknown(span, "variable", name, &variables.names()));
+        return Err(unknown_variable(text, blocks, variables, name));
     }
-    for (place, word) in words.iter().enumerate() {
-        if word.before == b'|' && !FILTERS.contains(&word.text) {
-            return Err(unknown(word.span.clone(), "filter", word.text, FILTERS));
+    let own = own_names(blocks);
+    for block in blocks {
+        check_words(&block.tokens)?;
+        check_keys(&block.tokens, variables, &own)?;
+    }
+    Ok(())
+}
+
+fn unknown_variable(text: &str, blocks: &[Block<'_>], variables: Variables, name: &str) -> TemplateProblem {
+    let after_dot = |tokens: &[Token<'_>], place: usize| place > 0 && tokens[place - 1].is(".");
+    let at = blocks.iter().find_map(|block| {
+        let tokens = block.tokens.iter().enumerate();
+        let mut named = tokens.filter(|(_, token)| token.kind == Kind::Word && token.text == name);
+        named.find(|(place, _)| !after_dot(&block.tokens, *place)).map(|(_, token)| token.span.clone())
+    });
+    let problem = unknown(at.unwrap_or(0..text.len()), "variable", name, &variables.names());
+    if name != "row" {
+        return problem;
+    }
+    let help = "rows come with `[each]` for events, and with `[on.query]`";
+    TemplateProblem { help: Some(help.to_owned()), ..problem }
+}
+
+/// The names which the template may give values of its own.
+/// The names of what is sliced, such as `id` in `id[:2]`: the engine does not
+/// count them among the variables of a template.
+pub(super) fn sliced(blocks: &[Block<'_>]) -> HashSet<String> {
+    let own = own_names(blocks);
+    let mut names = HashSet::new();
+    for block in blocks {
+        let tokens = &block.tokens;
+        for (opener, closer) in block.closers().into_iter().enumerate() {
+            let inside = closer.map_or(&[][..], |closer| &tokens[opener..closer]);
+            if opener == 0 || !tokens[opener].is("[") || !inside.iter().any(|token| token.is(":")) {
+                continue;
+            }
+            // To the beginning of the path.
+            let mut head = opener - 1;
+            while head >= 2 && tokens[head - 1].is(".") {
+                head -= 2;
+            }
+            let name = &tokens[head];
+            if name.kind == Kind::Word && !own.contains(name.text) && !ENDS_NO_VALUE.contains(&name.text) {
+                names.insert(name.text.to_owned());
+            }
         }
-        if word.text == "is" && word.before != b'.' {
-            check_test(&words[place + 1..])?;
+    }
+    names
+}
+
+fn own_names<'a>(blocks: &'a [Block<'_>]) -> HashSet<&'a str> {
+    let mut names = HashSet::new();
+    for block in blocks {
+        let end = match block.tag().map(|tag| tag.text) {
+            Some("for") => "in",
+            Some("set") => "=",
+            // Names stand between the values, so all words are taken.
+            Some("with") => "",
+            _ => continue,
+        };
+        let tokens = block.tokens.iter().skip(1).take_while(|token| !token.is(end));
+        names.extend(tokens.filter(|token| token.kind == Kind::Word).map(|token| token.text));
+    }
+    names
+}
+
+fn check_words(tokens: &[Token<'_>]) -> Result<(), TemplateProblem> {
+    for (place, pair) in tokens.windows(2).enumerate() {
+        let [token, next] = pair else { continue };
+        if token.is("|") && next.kind == Kind::Word && !FILTERS.contains(&next.text) {
+            return Err(unknown(next.span.clone(), "filter", next.text, FILTERS));
+        }
+        if token.is("|")
+            && let Some(dot) = tokens.get(place + 2).filter(|dot| dot.is("."))
+        {
+            let help = "put brackets round what is filtered: `(data.list | first).name`";
+            let message = "a filter has no keys".to_owned();
+            return Err(TemplateProblem { message, span: dot.span.clone(), help: Some(help.to_owned()) });
+        }
+        let key = place > 0 && tokens[place - 1].is(".");
+        if token.is("is") && !key {
+            check_test(&tokens[place + 1..])?;
         }
     }
     Ok(())
 }
 
-fn check_test(words: &[Word<'_>]) -> Result<(), TemplateProblem> {
-    let words = if words.first().is_some_and(|word| word.text == "not") { &words[1..] } else { words };
-    let Some(test) = words.first().filter(|word| word.before == b' ') else {
+/// Refuses keys of what is text in every event: nothing is ever there.
+fn check_keys(
+    tokens: &[Token<'_>],
+    variables: Variables,
+    own: &HashSet<&str>,
+) -> Result<(), TemplateProblem> {
+    for (place, token) in tokens.iter().enumerate() {
+        let named = |mark: &str| place > 0 && tokens[place - 1].is(mark);
+        if token.kind != Kind::Word || own.contains(token.text) || named(".") || named("|") {
+            continue;
+        }
+        let variable = variables.find(token.text).filter(|variable| !variable.has_keys());
+        let [dot, key, ..] = tokens.get(place + 1..).unwrap_or_default() else {
+            continue;
+        };
+        if variable.is_some() && dot.is(".") {
+            let (message, help) = match token.text {
+                "tick" => ("`tick` is a time and has no keys".to_owned(), "write `tick | date('%Y')`".into()),
+                name => (format!("`{name}` is text and has no keys"), format!("write `{name}` alone")),
+            };
+            return Err(TemplateProblem { message, span: key.span.clone(), help: Some(help) });
+        }
+    }
+    Ok(())
+}
+
+fn check_test(tokens: &[Token<'_>]) -> Result<(), TemplateProblem> {
+    let tokens = if tokens.first().is_some_and(|token| token.is("not")) { &tokens[1..] } else { tokens };
+    let Some(test) = tokens.first().filter(|token| token.kind == Kind::Word) else {
         return Ok(());
     };
-    // The engine takes `is divisible by` for `is divisibleby`.
-    let joined = words.get(1).map(|next| format!("{}{}", test.text, next.text));
-    let known = |name: &str| TESTS.contains(&name);
-    if known(test.text) || joined.is_some_and(|joined| known(&joined)) {
+    if TESTS.contains(&test.text) {
         return Ok(());
     }
     Err(unknown(test.span.clone(), "test", test.text, TESTS))
@@ -142,120 +253,64 @@ fn unknown(span: Range<usize>, what: &str, name: &str, known: &[&str]) -> Templa
     TemplateProblem { message, span, help: Some(help) }
 }
 
-/// A word of the template's code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Word<'a> {
-    text: &'a str,
-    span: Range<usize>,
-    /// The last character before it which is no space; a space, if that belongs
-    /// to another word.
-    before: u8,
-}
-
-fn words(text: &str) -> Vec<Word<'_>> {
-    let mut words = Vec::new();
-    // What stands in a raw block is no code, and rare enough not to look at.
-    if text.contains("endraw") {
-        return words;
-    }
-    let mut at = 0;
-    while let Some(start) = text[at..].find('{').map(|start| at + start) {
-        at = match text.as_bytes().get(start + 1) {
-            Some(b'#') => text[start..].find("#}").map_or(text.len(), |end| start + end + 2),
-            Some(b'{' | b'%') => code(text, start + 2, &mut words),
-            _ => start + 1,
-        };
-    }
-    words
-}
-
-/// Collects the words of the code which begins at `at`, and says where it ends.
-fn code<'a>(text: &'a str, mut at: usize, words: &mut Vec<Word<'a>>) -> usize {
-    let bytes = text.as_bytes();
-    let mut depth = 0_usize;
-    let mut before = b'{';
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' | b'\'' => at = string_end(bytes, at),
-            b'{' | b'(' | b'[' => depth += 1,
-            b'}' | b'%' if depth == 0 && bytes.get(at + 1) == Some(&b'}') => return at + 2,
-            b'}' | b')' | b']' => depth = depth.saturating_sub(1),
-            byte if is_word(byte) => {
-                let end = at + bytes[at..].iter().take_while(|byte| is_word(**byte)).count();
-                words.push(Word { text: &text[at..end], span: at..end, before });
-                (at, before) = (end, b' ');
-                continue;
-            }
-            _ => {}
-        }
-        if !byte.is_ascii_whitespace() {
-            before = byte;
-        }
-        at += 1;
-    }
-    bytes.len()
-}
-
-fn is_word(byte: u8) -> bool {
-    byte == b'_' || byte.is_ascii_alphanumeric()
-}
-
-/// The place of the quote which ends the string that begins at `start`.
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while at < bytes.len() && bytes[at] != bytes[start] {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
-    }
-    at
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_words_of_code_are_looked_at() {
-        let text = r#"a {{ b.c | d("x | y }}", {"e": {"f": 1}}) }} g {# h | i #} {% if j is not k %}{ l }{% endif %}"#;
-        let found = words(text).iter().map(|word| word.text).collect::<Vec<_>>();
-        assert_eq!(found, ["b", "c", "d", "1", "if", "j", "is", "not", "k", "endif"]);
-    }
-
-    #[test]
-    fn every_place_of_a_broken_template_ends() {
-        let text = r#"{{ a | b("c\"d", 'e }} {% f %} {# g"#;
-        for end in 0..=text.len() {
-            assert!(words(&text[..end]).len() <= 6);
-        }
-    }
+    use crate::rules::template::code;
 
     #[test]
     fn known_names_pass() {
         check_ok("{{ data.x | default('a') | upper }}");
         check_ok("{% if data.x is not defined %}a{% endif %}");
-        check_ok("{% if data.x is divisible by 3 %}a{% endif %}");
+        check_ok("{% if data.x is divisibleby 3 %}a{% endif %}");
         check_ok("{{ data.is.filter }}");
+        check_ok("{{ (data.x | first).y }}");
         check_ok("{% raw %}{{ x | nothing }}{% endraw %}");
     }
 
     #[test]
     fn unknown_names_are_shown_where_they_stand() {
-        check_unknown("{{ data.x | uper }}", "filter `uper`", "uper", "did you mean `upper`?");
-        check_unknown(
+        check_refused("{{ data.x | uper }}", "filter `uper`", "uper", "did you mean `upper`?");
+        check_refused(
             "{% if data.x is defind %}{% endif %}",
             "test `defind`",
             "defind",
             "did you mean `defined`?",
         );
+        check_refused(
+            "{% raw %}\"{% endraw %}{{ data.x | uper }}",
+            "filter `uper`",
+            "uper",
+            "did you mean `upper`?",
+        );
+    }
+
+    #[test]
+    fn text_has_no_keys() {
+        check_refused("{{ type.x }}", "`type` is text and has no keys", "x", "write `type` alone");
+        check_refused("{% if subject .a %}", "`subject` is text", "a", "write `subject` alone");
+        check_refused("{{ routine.name }}", "`routine` is text", "name", "write `routine` alone");
+        check_refused(
+            "{{ data.list | first.name }}",
+            "a filter has no keys",
+            ".",
+            "put brackets round what is filtered: `(data.list | first).name`",
+        );
+        check_ok("{{ id[:8] }}{{ data.type.x }}{{ old.x }}{{ dict(type=1) }}");
+        check_ok("{% for type in data.types %}{{ type.name }}{% endfor %}");
+        check_ok("{% set id, time = data.a, data.b %}{{ id.x }}{{ time.x }}");
+        check_ok("{% with a = data.a, source = data.b %}{{ source.x }}{% endwith %}");
     }
 
     #[track_caller]
     fn check_ok(text: &str) {
-        assert_eq!(check(text, Variables::Event, &HashSet::from(["data".to_owned()])), Ok(()), "{text}");
+        let free = HashSet::from(["data".to_owned()]);
+        assert_eq!(check(text, &code::blocks(text), Variables::Event, &free), Ok(()), "{text}");
     }
 
     #[track_caller]
-    fn check_unknown(text: &str, message: &str, marked: &str, help: &str) {
-        let problem = check(text, Variables::Event, &HashSet::new()).unwrap_err();
+    fn check_refused(text: &str, message: &str, marked: &str, help: &str) {
+        let problem = check(text, &code::blocks(text), Variables::Event, &HashSet::new()).unwrap_err();
         assert!(problem.message.contains(message), "{}", problem.message);
         assert_eq!(&text[problem.span], marked);
         assert_eq!(problem.help.as_deref(), Some(help));

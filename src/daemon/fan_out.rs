@@ -1,0 +1,270 @@
+//! Asks the queries of `[each]` for the events of a page, before its items are
+//! planned.
+//!
+//! The whole page is matched first, so that each routine asks once for all its
+//! events. A query which fails harms the events of its routine only: they become
+//! dead letters. Those which wait for a grant or a table are asked again now and
+//! then ([`redrive`]).
+
+use super::pass::{Care, Force, LogPass, Plan, SOURCE, of_the_moment, rollback};
+use crate::pg::dead::LetterKind;
+use crate::pg::each::{Asked, EachQueries, Failure, OfTheMoment, Rows, patience};
+use crate::pg::enqueue::{Advance, Writer};
+use crate::pg::error::PgError;
+use crate::pg::log::{Claimed, Page};
+use crate::pg::session::Session;
+use crate::pg::unanswered::{self, Unanswered};
+use crate::rules::event::Event;
+use crate::rules::name::SourceName;
+use crate::rules::plan;
+use crate::rules::routine::{Each, EachParam, Routine, RoutineSet};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// How many dead letters are asked again at once.
+const REDRIVE_MAX: i64 = 100;
+
+/// How long the queries of a set may hold up a page, at most, whatever the
+/// routines say: silence beyond it is taken for a lost session.
+const PATIENCE_MAX: Duration = Duration::from_secs(600);
+
+/// A page with its matches and what the queries found.
+#[derive(Debug)]
+pub(super) struct Fanned {
+    matches: Vec<Vec<usize>>,
+    /// By the places of the event in the page and of the routine in the set.
+    rows: HashMap<(usize, usize), Rows>,
+}
+
+impl Fanned {
+    /// The routines which the event at this place of the page matched.
+    pub(super) fn matches(&mut self, event: usize) -> Vec<usize> {
+        self.matches.get_mut(event).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// What the query of a routine found for an event.
+    pub(super) fn rows(&mut self, event: usize, routine: usize) -> Rows {
+        let lost = || Err(Failure::of_the_routine("its query was not asked"));
+        self.rows.remove(&(event, routine)).unwrap_or_else(lost)
+    }
+}
+
+/// Whether some routine has a query.
+#[must_use]
+pub fn is_needed(set: &RoutineSet) -> bool {
+    set.routines.iter().any(|routine| routine.each.is_some())
+}
+
+/// How long the queries of a set may hold up a page.
+#[must_use]
+pub fn patience_of(set: &RoutineSet) -> Duration {
+    let all = set.routines.iter().filter_map(|routine| routine.each.as_ref()).map(patience);
+    all.fold(Duration::ZERO, Duration::saturating_add).min(PATIENCE_MAX)
+}
+
+/// Matches a page and asks the queries of the routines which want some of it.
+/// None, if no routine has a query.
+pub(super) async fn fan_out(pass: &LogPass<'_>, page: &Page) -> Result<Option<Fanned>, PgError> {
+    let Some(queries) = pass.each else {
+        return Ok(None);
+    };
+    let matches = page.events.iter().map(|claimed| match claimed {
+        Claimed::Event(event) => pass.force.matcher.matches(event),
+        Claimed::Unwanted | Claimed::SetAside { .. } => Vec::new(),
+    });
+    let mut fanned = Fanned { matches: matches.collect(), rows: HashMap::new() };
+    let mut wanted: BTreeMap<usize, Vec<(usize, &Event)>> = BTreeMap::new();
+    for (place, claimed) in page.events.iter().enumerate() {
+        if let Claimed::Event(event) = claimed {
+            let routines = fanned.matches.get(place).into_iter().flatten();
+            for routine in routines.filter(|routine| pass.force.set.routines[**routine].each.is_some()) {
+                wanted.entry(*routine).or_default().push((place, event.as_ref()));
+            }
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(Some(fanned));
+    }
+    let mut asked = Vec::new();
+    let mut places = Vec::new();
+    for (index, events) in wanted {
+        let routine = &*pass.force.set.routines[index];
+        let Some(each) = &routine.each else { continue };
+        let mut one = Asked { routine, each, parameters: Vec::new() };
+        let mut whose = Vec::new();
+        for (place, event) in events {
+            match set_aside(pass).map_or_else(|| parameters(each, event), Err) {
+                Ok(values) => {
+                    one.parameters.push(values);
+                    whose.push((place, index));
+                }
+                Err(failure) => drop(fanned.rows.insert((place, index), Err(failure))),
+            }
+        }
+        if !whose.is_empty() {
+            asked.push(one);
+            places.push(whose);
+        }
+    }
+    let answers = queries.ask(pass.session, &asked, blame(pass.care)).await?;
+    for (whose, rows) in places.into_iter().zip(answers) {
+        fanned.rows.extend(whose.into_iter().zip(rows));
+    }
+    Ok(Some(fanned))
+}
+
+/// An event which kills the connection whenever it is tried may do so in a query.
+fn set_aside(pass: &LogPass<'_>) -> Option<Failure> {
+    match pass.care {
+        Care::SetAside => Some(Failure::of_the_routine(pass.why_set_aside())),
+        Care::Together | Care::Guarded | Care::Alone | Care::OneEvent => None,
+    }
+}
+
+/// With the care for drafts goes that for queries: at first trouble of the
+/// moment is waited out, later it is the fault of the routine and its event.
+fn blame(care: Care) -> OfTheMoment {
+    match care {
+        Care::Together | Care::Guarded => OfTheMoment::Retry,
+        Care::Alone | Care::OneEvent | Care::SetAside => OfTheMoment::Blame,
+    }
+}
+
+/// The values of a query's parameters for an event.
+fn parameters(each: &Each, event: &Event) -> Result<Vec<Value>, Failure> {
+    let value = |(place, param): (usize, &EachParam)| match param {
+        EachParam::Literal(value) => Ok(value.clone()),
+        EachParam::Get(get) => plan::resolve_get(get, Some(event), None)
+            .map_err(|reason| Failure::of_the_routine(format!("each.params, `${}`: {reason}", place + 1))),
+    };
+    each.params.iter().enumerate().map(value).collect()
+}
+
+/// What became of events whose routine waited for a grant or a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redriven {
+    /// How many were dealt with.
+    pub answered: usize,
+    /// Whether some still wait.
+    pub left: bool,
+}
+
+/// Asks again for events whose routine waited for a grant or a table. Those of
+/// routines which are not in force any more stay as they are.
+///
+/// # Errors
+///
+/// Of the database. The transaction may still be open then, and is to be rolled
+/// back.
+pub async fn redrive(
+    session: &Session,
+    writer: &Writer,
+    force: &Force,
+    queries: &EachQueries,
+) -> Result<Redriven, PgError> {
+    let routines: Vec<&str> = force
+        .set
+        .routines
+        .iter()
+        .filter(|routine| routine.each.is_some())
+        .map(|routine| routine.name.as_str())
+        .collect();
+    session.client().batch_execute("begin").await?;
+    let letters = unanswered::unanswered(session, &routines, REDRIVE_MAX).await?;
+    let offered = letters.len();
+    let mut work = Plan::default();
+    let mut done = Vec::new();
+    let mut events = Vec::new();
+    for (routine, letters) in by_routine(force, letters) {
+        ask_again(session, queries, routine, letters, &mut work, &mut done, &mut events).await?;
+    }
+    if done.is_empty() {
+        rollback(session).await?;
+        return Ok(Redriven { answered: 0, left: offered > 0 });
+    }
+    let verdicts = writer.enqueue_each(session, &work.drafts).await?;
+    if let Some(error) = of_the_moment(&verdicts) {
+        return Err(error);
+    }
+    work.judge(SOURCE, &verdicts, &events.iter().collect::<Vec<_>>());
+    unanswered::remove(session, &done).await?;
+    let mut sending = writer.begin(session, SOURCE);
+    work.ring_for_created(&verdicts, &mut sending);
+    sending.commit(&work.decisions, &work.letters, Advance::Nowhere).await?;
+    let left = done.len() < offered || offered as i64 == REDRIVE_MAX;
+    Ok(Redriven { answered: done.len(), left })
+}
+
+fn by_routine(force: &Force, letters: Vec<Unanswered>) -> Vec<(&Routine, Vec<Unanswered>)> {
+    let mut by_name: BTreeMap<String, Vec<Unanswered>> = BTreeMap::new();
+    for letter in letters {
+        by_name.entry(letter.routine.clone()).or_default().push(letter);
+    }
+    by_name.into_iter().filter_map(|(name, letters)| Some((&**force.set.get(&name)?, letters))).collect()
+}
+
+/// Asks for the letters of one routine: first for the oldest alone, and if it is
+/// not blocked any more, for the others.
+async fn ask_again(
+    session: &Session,
+    queries: &EachQueries,
+    routine: &Routine,
+    letters: Vec<Unanswered>,
+    work: &mut Plan,
+    done: &mut Vec<i64>,
+    events: &mut Vec<Event>,
+) -> Result<(), PgError> {
+    let Some(each) = &routine.each else { return Ok(()) };
+    let mut read = letters.iter().filter_map(|letter| Some((letter.id, read_event(&letter.event)?)));
+    let (first, others) = (read.by_ref().take(1).collect::<Vec<_>>(), read.collect::<Vec<_>>());
+    for part in [first, others] {
+        let mut one = Asked { routine, each, parameters: Vec::new() };
+        let mut whose = Vec::new();
+        for (id, event) in part {
+            match parameters(each, &event) {
+                Ok(values) => {
+                    one.parameters.push(values);
+                    whose.push((id, event));
+                }
+                Err(failure) => {
+                    work.add_rows(routine, &event, Err(failure));
+                    done.push(id);
+                }
+            }
+        }
+        if whose.is_empty() {
+            continue;
+        }
+        let answers = queries.ask(session, std::slice::from_ref(&one), OfTheMoment::Retry).await?;
+        for ((id, event), rows) in whose.into_iter().zip(answers.into_iter().flatten()) {
+            if rows.as_ref().is_err_and(|failure| failure.kind == LetterKind::Blocked) {
+                return Ok(());
+            }
+            work.add_rows(routine, &event, rows);
+            done.push(id);
+            events.push(event);
+        }
+    }
+    Ok(())
+}
+
+/// An event as a dead letter keeps it; see `event_json` of the pass.
+fn read_event(text: &str) -> Option<Event> {
+    let mut json: Value = serde_json::from_str(text).ok()?;
+    let text = |json: &Value, key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
+    let old = json.get_mut("old").map(Value::take).filter(|old| !old.is_null());
+    Some(Event {
+        from: SourceName::log(),
+        seq: json.get("seq")?.as_i64()?,
+        id: text(&json, "id")?,
+        origin: text(&json, "source")?,
+        kind: text(&json, "type")?,
+        subject: text(&json, "subject"),
+        time: text(&json, "time")?.parse().ok()?,
+        tenant: text(&json, "tenant"),
+        old,
+        meta: json.get_mut("meta").map(Value::take).unwrap_or_default(),
+        data: json.get_mut("data").map(Value::take).unwrap_or_default(),
+    })
+}

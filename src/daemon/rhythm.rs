@@ -1,0 +1,93 @@
+//! When a term looks at the log, and how it waits for what comes next.
+
+use crate::pg::error::PgError;
+use crate::pg::session::Session;
+use std::time::{Duration, Instant};
+
+/// Between two proofs that the sessions live.
+pub(super) const PING_EVERY: Duration = Duration::from_secs(20);
+/// A listener which does not hear itself within this is deaf.
+pub(super) const ECHO_WITHIN: Duration = Duration::from_secs(5);
+/// The pause between two looks while awake, at least.
+pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(1);
+/// The same for each row the last look found: the busier the writers, the larger
+/// the pages and the fewer the passes which compete with them. Up to about a
+/// thousand events a second the pause stays at its least.
+const LOOK_PAUSE_A_ROW: Duration = Duration::from_micros(250);
+/// The same, at most.
+const LOOK_PAUSE_MAX: Duration = Duration::from_millis(8);
+
+/// When to look, and what the last looks were like.
+#[derive(Debug)]
+pub(super) struct Rhythm {
+    /// There is a reason to look.
+    pub(super) look: bool,
+    /// A look has succeeded in this term.
+    pub(super) well: bool,
+    /// Looks in a row which found something.
+    pub(super) busy_looks: u32,
+    /// Since when there was nothing to do.
+    pub(super) quiet_since: Option<Instant>,
+    /// The pause before the next look while awake.
+    pub(super) pause: Duration,
+    /// When to prove that the sessions live.
+    pub(super) next_ping: Instant,
+    /// When to look though nothing was heard.
+    pub(super) next_poll: Instant,
+}
+
+impl Rhythm {
+    /// A term begins with a look.
+    pub(super) fn begin() -> Self {
+        let now = Instant::now();
+        Self {
+            look: true,
+            well: false,
+            busy_looks: 0,
+            quiet_since: None,
+            pause: LOOK_PAUSE,
+            next_ping: now + PING_EVERY,
+            next_poll: now,
+        }
+    }
+
+    /// A look found so many rows.
+    pub(super) fn found(&mut self, rows: usize) {
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        self.pause = LOOK_PAUSE_A_ROW.saturating_mul(rows).clamp(LOOK_PAUSE, LOOK_PAUSE_MAX);
+    }
+}
+
+/// Waits until the session ends; for ever, if there is none.
+pub(super) async fn closed(session: Option<&Session>) {
+    match session {
+        Some(session) => session.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An answer, or the loss of the session: the server ends statements which take
+/// longer than `timeout`, so that silence well beyond it means that the network
+/// swallows what we send.
+pub(super) async fn answered<T>(
+    timeout: Duration,
+    asking: impl Future<Output = Result<T, PgError>>,
+) -> Result<T, PgError> {
+    let silence = || PgError::lost("a session which does not answer any more");
+    tokio::time::timeout(timeout + ECHO_WITHIN, asking).await.unwrap_or_else(|_| Err(silence()))
+}
+
+/// Waits until then; not at all, if there is no then.
+pub(super) async fn at_or_now(instant: Option<Instant>) {
+    if let Some(instant) = instant {
+        tokio::time::sleep_until(instant.into()).await;
+    }
+}
+
+/// Waits until then; for ever, if there is no then.
+pub(super) async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}

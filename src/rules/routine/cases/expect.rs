@@ -1,0 +1,139 @@
+//! The items a test expects: the entries of `expect`.
+
+use super::{Word, json, moment, tables, word};
+use crate::rules::problem::Problem;
+use crate::rules::routine::literal::small_integer;
+use crate::rules::routine::table::{Findings, Keys, Table, text_of, wrong_type};
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+use toml::de::DeValue;
+
+/// An item a test expects; only what it names is compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expected {
+    /// When it comes into the inbox, by the clock of the test.
+    pub at: Option<Timestamp>,
+    /// Which of the routine's items it is.
+    pub item: Option<Word>,
+    /// The queue it goes to.
+    pub queue: Option<String>,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its priority.
+    pub priority: Option<i32>,
+    /// What to do.
+    pub instructions: Option<String>,
+    /// What a worker must be able to do, in order.
+    pub tags: Option<Vec<String>>,
+    /// Whose item it is.
+    pub tenant: Option<String>,
+    /// From when on workers may take it.
+    pub due_at: Option<Timestamp>,
+    /// How often it may be leased.
+    pub attempts_max: Option<i32>,
+    /// Values for the worker. Of an object only the named keys are compared,
+    /// at any depth.
+    pub context: Option<Map<String, Json>>,
+}
+
+const KEYS: Keys<'static> = Keys {
+    owner: "an item of `expect`",
+    known: &[
+        "at",
+        "item",
+        "queue",
+        "title",
+        "priority",
+        "instructions",
+        "tags",
+        "tenant",
+        "due_at",
+        "max_attempts",
+        "context",
+    ],
+    later: &[],
+};
+
+/// Reads `expect` of a test whose clock starts at `start`.
+pub(super) fn parse(findings: &mut Findings, case: &Table<'_>, start: Timestamp) -> Option<Vec<Expected>> {
+    let Some(value) = case.get("expect") else {
+        return Some(Vec::new());
+    };
+    let tables = tables(findings, "expect", value)?;
+    let list = tables.iter().map(|table| expected(findings, table, start)).collect::<Vec<_>>();
+    list.into_iter().collect()
+}
+
+fn expected(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Option<Expected> {
+    table.check_keys(findings, &KEYS);
+    if table.is_empty() {
+        let problem = Problem::error(table.span.clone(), "this entry says nothing about the item");
+        findings.push(problem.label("any item would do").help("name its title: `{ title = \"Refund r1\" }`"));
+        return None;
+    }
+    let at = moment::read(findings, table, "at", start);
+    let item = word(findings, table, "item");
+    let queue = text(findings, table, "queue");
+    let title = text(findings, table, "title");
+    let priority = integer(findings, table, "priority");
+    let instructions = text(findings, table, "instructions");
+    let tags = tags(findings, table);
+    let tenant = text(findings, table, "tenant");
+    let due_at = moment::read(findings, table, "due_at", start);
+    let attempts_max = integer(findings, table, "max_attempts");
+    let context = context(findings, table);
+    Some(Expected {
+        at: at?,
+        item: item?,
+        queue: queue?,
+        title: title?,
+        priority: priority?,
+        instructions: instructions?,
+        tags: tags?,
+        tenant: tenant?,
+        due_at: due_at?,
+        attempts_max: attempts_max?,
+        context: context?,
+    })
+}
+
+fn text(findings: &mut Findings, table: &Table<'_>, key: &str) -> Option<Option<String>> {
+    word(findings, table, key).map(|word| word.map(|word| word.text))
+}
+
+fn integer(findings: &mut Findings, table: &Table<'_>, key: &str) -> Option<Option<i32>> {
+    match table.get(key) {
+        Some(value) => small_integer(findings, key, value).map(Some),
+        None => Some(None),
+    }
+}
+
+fn tags(findings: &mut Findings, table: &Table<'_>) -> Option<Option<Vec<String>>> {
+    let Some(value) = table.get("tags") else {
+        return Some(None);
+    };
+    let DeValue::Array(items) = value.get_ref() else {
+        return wrong_type(findings, "tags", value, "an array of strings");
+    };
+    let mut tags = Vec::new();
+    for item in items.iter() {
+        match text_of(item) {
+            Some(text) => tags.push(text.text.to_owned()),
+            None => return wrong_type(findings, "tags", item, "an array of strings"),
+        }
+    }
+    Some(Some(tags))
+}
+
+fn context(findings: &mut Findings, table: &Table<'_>) -> Option<Option<Map<String, Json>>> {
+    if table.get("context").is_none() {
+        return Some(None);
+    }
+    let context = table.table(findings, "context")?;
+    if context.is_empty() {
+        let problem = Problem::error(context.span, "this `context` names no value");
+        findings.push(problem.label("any context would do").help("name one: `context = { amount = 900 }`"));
+        return None;
+    }
+    json::object(findings, &context).map(Some)
+}

@@ -1,0 +1,218 @@
+//! The schema beside the parser. All of this is under `#[cfg(test)]`, so it may
+//! read files.
+
+mod checker;
+mod examples;
+
+use super::*;
+use crate::rules::name::RoutineName;
+use crate::rules::problem::Problems;
+use crate::rules::routine;
+use examples::{PLAIN, QUERY, WHOLE};
+use std::collections::BTreeSet;
+use toml::de::{DeTable, DeValue};
+
+#[test]
+fn the_whole_language_is_in_the_schema_and_in_the_parser() {
+    for text in [PLAIN, WHOLE, QUERY] {
+        accepted("here", text);
+        let (routine, problems) = checked(text);
+        assert!(routine, "{}", problems.render());
+    }
+}
+
+#[test]
+fn every_routine_which_is_shown_is_valid() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(format!("{root}/routines")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            accepted(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "{seen} routines");
+    for page in ["routines.md", "schedules.md"] {
+        let text = std::fs::read_to_string(format!("{root}/docs/{page}")).unwrap();
+        let blocks = text.split("\n```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+        for block in blocks.filter(|block| block.starts_with("title = ") && block.contains("\n[on")) {
+            accepted(page, block);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 7, "{seen} routines and examples");
+}
+
+#[test]
+fn what_is_wrong_is_refused() {
+    refused(&format!("{PLAIN}[extra]\n"), "/extra: not allowed");
+    replaced("title = \"Plain\"", "title = 5", "/title: type");
+    replaced("title = \"Plain\"", "", ": required");
+    replaced("[on.event]", "[on.evnt]", "/on/evnt: not allowed");
+    replaced("type = \"a.*\"", "type = \"a*\"", "/on/event/type: pattern");
+    replaced("type = \"a.*\"", "type = []", "/on/event/type: minItems");
+    replaced("type = \"a.*\"", "[on.schedule]\nevery = \"1h\"", "/on: maxProperties");
+    replaced("[item]\nqueue = \"q\"\ntitle = \"t\"\n", "", ": required");
+    replaced("queue = \"q\"", "queue = \"a b\"", "/item/queue: pattern");
+    replaced("queue = \"q\"", "queue = \"q\"\nmax_attempts = 0", "/item/max_attempts: minimum");
+    replaced("queue = \"q\"", "queue = \"q\"\npriority = 1.5", "/item/priority: type");
+    replaced(
+        "queue = \"q\"",
+        "queue = \"q\"\ncontext = { a = { type = \"number\" } }",
+        "/item/context/a: required",
+    );
+    refused(&format!("{PLAIN}[flow]\ndedup = {{ key = [] }}\n"), "/flow/dedup/key: minItems");
+    refused(&format!("{PLAIN}[flow]\nlimit = 1\n"), "/flow/limit: not allowed");
+    refused(&format!("{PLAIN}[[tests]]\ngiven = []\n"), "/tests/0: required");
+    refused(
+        &format!("{PLAIN}[[tests]]\nname = \"n\"\nexpect = [{{}}]\n"),
+        "/tests/0/expect/0: minProperties",
+    );
+    refused(&QUERY.replace("every = \"15m\"", "missed = \"never\""), "/on/query/missed: enum");
+}
+
+#[test]
+fn a_condition_which_cannot_be_is_refused() {
+    let at = "/when/data.x";
+    for (condition, want) in [
+        ("data.x = 1", "/when/data/x: not allowed"),
+        ("\"dta.x\" = 1", "/when: propertyNames"),
+        ("\"type.x\" = 1", "/when: propertyNames"),
+        ("\"data.a b\" = 1", "/when: propertyNames"),
+        ("\"data.a[some]\" = 1", "/when: propertyNames"),
+        ("\"data.x\" = []", format!("{at}: minItems").as_str()),
+        ("\"data.x\" = [1, 1.0]", format!("{at}: uniqueItems").as_str()),
+        ("\"data.x\" = [{ is = \"missing\" }]", format!("{at}/0/is: enum").as_str()),
+        ("\"data.x\" = {}", format!("{at}: minProperties").as_str()),
+        ("\"data.x\" = { gt = \"5\" }", format!("{at}/gt: type").as_str()),
+        ("\"data.x\" = { gtt = 5 }", format!("{at}/gtt: not allowed").as_str()),
+        ("\"data.x\" = { prefix = 5 }", format!("{at}/prefix: type").as_str()),
+        ("\"data.x\" = { missing = \"no\" }", format!("{at}/missing: enum").as_str()),
+        ("\"data.x\" = { changed = false }", format!("{at}/changed: enum").as_str()),
+        ("\"data.x\" = { len = -1 }", format!("{at}/len: minimum").as_str()),
+        ("\"data.x\" = { not = { missing = \"match\" } }", format!("{at}/not/missing: not allowed").as_str()),
+        ("\"data.x\" = { was = { changed = true } }", format!("{at}/was/changed: not allowed").as_str()),
+        ("\"data.x\" = { where = { a = { nope = 1 } } }", format!("{at}/where/a/nope: not allowed").as_str()),
+        ("[when.any_of.why]\n\"data.x\" = 1", "/when/any_of/why: type"),
+        ("[[when.any_of.why]]\n\"dta.x\" = 1", "/when/any_of/why/0: propertyNames"),
+    ] {
+        replaced("\"data.x\" = 1", condition, want);
+    }
+}
+
+/// A key which no table has makes the parser list those which it has.
+#[test]
+fn the_schema_has_the_keys_which_the_parser_has() {
+    let on = "/properties/on/properties";
+    let tests = "/properties/tests/items/properties";
+    for (text, pointer) in [
+        ("zzzzzz = 1", "/properties"),
+        ("[on]\nzzzzzz = 1", on),
+        ("[on.event]\nzzzzzz = 1", format!("{on}/event/properties").as_str()),
+        ("[on.schedule]\nzzzzzz = 1", format!("{on}/schedule/properties").as_str()),
+        ("[on.schedule]\ndst = { zzzzzz = 1 }", format!("{on}/schedule/properties/dst/properties").as_str()),
+        ("[on.query]\nzzzzzz = 1", format!("{on}/query/properties").as_str()),
+        ("[on.event]\n[each]\nzzzzzz = 1", "/properties/each/properties"),
+        ("[on.event]\n[flow]\nzzzzzz = 1", "/properties/flow/properties"),
+        ("[on.event]\n[flow]\ndedup = { zzzzzz = 1 }", "/properties/flow/properties/dedup/properties"),
+        ("[on.event]\n[item]\nzzzzzz = 1", "/properties/item/properties"),
+        ("[on.event]\n[item]\ncontext = { x = { zzzzzz = 1 } }", "/definitions/value/properties"),
+        ("[on.event]\n[when]\n\"data.x\" = { zzzzzz = 1 }", "/definitions/spec/properties"),
+        ("[on.event]\n[[tests]]\nzzzzzz = 1", tests),
+        (
+            "[on.event]\n[[tests]]\ngiven = [{ zzzzzz = 1 }]",
+            format!("{tests}/given/items/properties").as_str(),
+        ),
+        (
+            "[on.event]\n[[tests]]\nexpect = [{ zzzzzz = 1 }]",
+            format!("{tests}/expect/items/properties").as_str(),
+        ),
+    ] {
+        let schema = schema();
+        let properties = schema.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"));
+        let mut keys = properties.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        if pointer.contains("spec") {
+            // No test, and so not among them.
+            assert!(keys.remove("missing"));
+        }
+        assert_eq!(keys, keys_of_the_parser(text), "{text}");
+    }
+}
+
+#[test]
+fn every_key_has_a_line_of_help() {
+    fn walk(schema: &Value, at: &str) {
+        let Value::Object(map) = schema else { return };
+        for (key, holds) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let help = holds.get("description").and_then(Value::as_str).unwrap_or_default();
+            assert!(help.ends_with('.') && help.len() > 5, "{at}/{key}: {help:?}");
+        }
+        map.iter()
+            // What stands under `if` is never shown.
+            .filter(|(key, _)| *key != "default" && *key != "if")
+            .for_each(|(key, part)| walk(part, format!("{at}/{key}").as_str()));
+    }
+    walk(&schema(), "");
+}
+
+/// The keys which the parser lists in the help about an unknown one.
+fn keys_of_the_parser(text: &str) -> BTreeSet<String> {
+    let (_, problems) = checked(text);
+    let unknown = problems.iter().find(|problem| problem.message == "unknown key `zzzzzz`");
+    let help = unknown.and_then(|problem| problem.help.clone());
+    let help = help.unwrap_or_else(|| panic!("no help: {}", problems.render()));
+    let list = help.split_once(" are ").or(help.split_once(" has ")).map_or("", |(_, list)| list);
+    let list = list.split(';').next().unwrap_or_default();
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn checked(text: &str) -> (bool, Problems) {
+    let (routine, problems) = routine::check(&RoutineName::parse("r").unwrap(), "r.toml", text);
+    (routine.is_some(), problems)
+}
+
+#[track_caller]
+fn accepted(name: &str, text: &str) {
+    let errors = checker::errors(&schema(), &json_of(text));
+    assert!(errors.is_empty(), "{name}: {errors:#?}\n{text}");
+}
+
+/// Replaces a part of [`PLAIN`].
+#[track_caller]
+fn replaced(part: &str, with: &str, want: &str) {
+    assert!(PLAIN.contains(part), "{part}");
+    refused(&PLAIN.replace(part, with), want);
+}
+
+/// Expects an error which begins so.
+#[track_caller]
+fn refused(text: &str, want: &str) {
+    let errors = checker::errors(&schema(), &json_of(text));
+    assert!(errors.iter().any(|error| error.starts_with(want)), "wanted {want}, got {errors:#?}\n{text}");
+}
+
+/// A file as editors see it: TOML as JSON.
+fn json_of(text: &str) -> Value {
+    table_json(DeTable::parse(text).unwrap().get_ref())
+}
+
+fn table_json(table: &DeTable<'_>) -> Value {
+    let mut map = Map::new();
+    for (key, value) in table.iter() {
+        map.insert(key.get_ref().to_string(), value_json(value.get_ref()));
+    }
+    Value::Object(map)
+}
+
+fn value_json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => text.to_string().into(),
+        DeValue::Integer(integer) => serde_json::from_str(integer.as_str()).unwrap(),
+        DeValue::Float(float) => serde_json::from_str(float.as_str()).unwrap(),
+        DeValue::Boolean(value) => (*value).into(),
+        DeValue::Datetime(date) => date.to_string().into(),
+        DeValue::Array(items) => items.iter().map(|item| value_json(item.get_ref())).collect(),
+        DeValue::Table(table) => table_json(table),
+    }
+}

@@ -1,0 +1,109 @@
+//! Routines to check the schema with.
+
+/// As little as a routine with a condition can have.
+pub(super) const PLAIN: &str = r#"
+title = "Plain"
+[on.event]
+type = "a.*"
+[when]
+"data.x" = 1
+[item]
+queue = "q"
+title = "t"
+"#;
+
+/// All of the language in one file.
+pub(super) const WHOLE: &str = r#"
+title = "Whole"
+
+[on.event]
+type = ["refund.requested", "late.*"]
+from = "events"
+
+[when]
+"subject" = "s"
+"data.text" = "a"
+"data.number" = 12.50
+"data.list" = [1, "b", true, { is = "null" }]
+"data.eq" = { eq = "a" }
+"data.in" = { in = [1, "b", { is = "null" }] }
+"data.not" = { not = true, missing = "match" }
+"data.not_list" = { not = ["a", { is = "null" }] }
+"data.not_tests" = { not = { prefix = "x" } }
+"data.not_in" = { not_in = ["DE", "FR"] }
+"data.open" = { gt = 1, lt = 9 }
+"data.closed" = { gte = 0.5, lte = 12345678901234567890 }
+"data.prefix" = { prefix = ["a", "b"] }
+"data.suffix" = { suffix = "a" }
+"data.contains" = { contains = "a" }
+"data.like" = { like = "a*b" }
+"data.regex" = { regex = 'a+b' }
+"data.iequals" = { iequals = "a" }
+"data.iprefix" = { iprefix = "a" }
+"data.isuffix" = { isuffix = "a" }
+"data.icontains" = { icontains = "a" }
+"data.ilike" = { ilike = "a*b" }
+"data.cidr" = { cidr = ["10.0.0.0/8", "2001:db8::/32"] }
+"data.exists" = { exists = true }
+"data.null" = { is = "null" }
+"data.len" = { len = 3 }
+"data.length" = { len = { gte = 1, lt = 5 } }
+"data.some" = { contains_any = ["a", 1] }
+"data.each" = { contains_all = ["a", "b"] }
+"data.rows" = { where = { sku = "a", '"any_of"' = { gt = 1 }, "p[all].n" = 1, any_of = { x = [{ a = 1 }, { b = 2 }] } } }
+"data.state" = { became = "open" }
+"data.before" = { was = { prefix = "new" } }
+"data.moved" = { changed = true }
+'data."a.b".c[all].d[none]' = 1
+"meta[any].x" = 1
+
+[[when.any_of.why]]
+"data.country" = "CH"
+[[when.any_of.why]]
+"data.flag" = "a"
+[[when.any_of.why.any_of.inner]]
+"data.a" = 1
+[[when.any_of.why.any_of.inner]]
+"data.b" = 1
+
+[each]
+sql = "select id as agent_id from agents where team = $1 and status = $2"
+params = [{ get = "data.team", default = "none" }, "ready"]
+max_rows = 50
+timeout = "2s"
+
+[flow]
+dedup = { key = ["data.refund_id", "row.agent_id"], window = "forever", on_conflict = "skip" }
+
+[item]
+queue = "finance-agent"
+priority = -5
+title = "Refund {{ data.refund_id }}"
+instructions = "Check {{ data.refund_id }}."
+instructions_template = true
+tags = ["refunds"]
+max_attempts = 3
+
+[item.context]
+fixed = 1
+link = "https://shop/{{ data.refund_id }}"
+all = ["R-7", "{{ data.amount }}"]
+reason = { get = "data.reason", type = "string", default = "", max_len = 2000 }
+agent = { get = "row.agent_id" }
+
+[[tests]]
+name = "a refund is one item"
+start = "2026-03-02T09:00:00+01:00"
+rows = [{ agent_id = 1 }]
+given = [{ at = "10s", type = "refund.requested", data = { amount = 600 }, subject = "s" }]
+expect = [{ title = "Refund r1", context = { fixed = 1 } }]
+"#;
+
+/// A query which makes no items.
+pub(super) const QUERY: &str = r#"
+title = "A query without items"
+[on.query]
+every = "15m"
+sql = "delete from old_things where at < $1"
+params = [{ get = "tick" }]
+"#;
