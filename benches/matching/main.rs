@@ -20,6 +20,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// That of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn set(kind: Kind, count: usize) -> Arc<RoutineSet> {
     let routine = |number| {
         let name = RoutineName::parse(&format!("r{number}")).expect("a name");
@@ -182,6 +186,11 @@ fn adversarial() {
 }
 
 fn main() {
+    // `cargo bench` passes `--bench`; `cargo test --benches` passes nothing.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("run with `cargo bench`");
+        return;
+    }
     let mut criterion = Criterion::default().configure_from_args();
     mixed(&mut criterion);
     adversarial();

@@ -83,11 +83,26 @@ fn read(path: &std::path::Path) -> anyhow::Result<String> {
     } else {
         std::fs::read_to_string(path)
     };
-    text.with_context(|| format!("the pattern {} cannot be read", path.display()))
+    let text = text.with_context(|| format!("the pattern {} cannot be read", path.display()))?;
+    Ok(without_mark(text))
+}
+
+/// The text without the byte order mark with which some editors begin a file.
+fn without_mark(text: String) -> String {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
 }
 
 fn root(text: &str) -> Result<Path, String> {
-    let path = Path::parse(text).map_err(|error| error.message)?;
+    if let Some(rest) = text.strip_prefix("detail").filter(|rest| rest.is_empty() || rest.starts_with('.')) {
+        return Err(format!("what is `detail` in EventBridge is `data` here: write `data{rest}`"));
+    }
+    let path = Path::parse(text).map_err(|error| match error.help {
+        Some(help) => format!("{}; {help}", error.message),
+        None => error.message,
+    })?;
     if !path.root().is_json() {
         return Err(format!("`{}` is text, and a pattern asks for fields", path.root().as_str()));
     }
@@ -127,6 +142,23 @@ mod tests {
             let all = ["import", "eventbridge"].into_iter().chain(arguments.split('|'));
             assert_eq!(Cli::try_parse_from(all).is_ok(), ok, "{arguments}");
         }
+    }
+
+    #[test]
+    fn a_root_which_is_none_is_explained() {
+        for (text, want) in [
+            ("detail", "what is `detail` in EventBridge is `data` here: write `data`"),
+            ("detail.order", "what is `detail` in EventBridge is `data` here: write `data.order`"),
+            ("dta", "an event has no `dta`; did you mean `data`?"),
+        ] {
+            assert_eq!(root(text).unwrap_err(), want);
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(without_mark("\u{feff}{}".to_owned()), "{}");
+        assert_eq!(without_mark("{}".to_owned()), "{}");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Report {
 ///
 /// # Errors
 ///
-/// If the report cannot be written.
+/// If nothing can be written to standard output.
 pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let files = match load_all(&args.path) {
         Ok(files) => files,
@@ -97,6 +97,9 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
+    if !files.iter().any(|file| file.routine.is_some() || file.problems.has_errors()) {
+        eprintln!("hearken: there are no routines in {}", args.path.display());
+    }
     let reports = reports(args, &files);
     if let Some(filter) = args.filter.as_ref().filter(|_| reports.is_empty()) {
         eprintln!("hearken: no test has `{filter}` in its name");
@@ -105,9 +108,12 @@ pub fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     for broken in reports.iter().filter_map(|report| report.broken.as_ref()) {
         eprintln!("{broken}");
     }
-    if let Some(path) = &args.junit {
-        let written = std::fs::write(path, junit::render(&reports));
-        written.map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
+    if let Some(path) = &args.junit
+        && let Err(error) = std::fs::write(path, junit::render(&reports))
+    {
+        // Not 1: that says that a test failed.
+        eprintln!("hearken: cannot write {}: {error}", path.display());
+        return Ok(ExitCode::from(2));
     }
     let mut out = std::io::stdout().lock();
     let printed = if args.json { json::print(&mut out, &reports) } else { text::print(&mut out, &reports) };

@@ -10,7 +10,7 @@ use super::pass::{Care, Force, LogPass, Plan, SOURCE, of_the_moment, rollback};
 use crate::pg::dead::LetterKind;
 use crate::pg::each::{Asked, EachQueries, Failure, OfTheMoment, Rows, patience};
 use crate::pg::enqueue::{Advance, Writer};
-use crate::pg::error::PgError;
+use crate::pg::error::{PgError, Policy};
 use crate::pg::log::{Claimed, Page};
 use crate::pg::session::Session;
 use crate::pg::unanswered::{self, Unanswered};
@@ -22,8 +22,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// How many dead letters are asked again at once.
-const REDRIVE_MAX: i64 = 100;
+/// How many dead letters are asked again at once, and no fewer than one of each
+/// routine.
+const REDRIVE_MAX: usize = 100;
 
 /// How long the queries of a set may hold up a page, at most, whatever the
 /// routines say: silence beyond it is taken for a lost session.
@@ -38,6 +39,11 @@ pub(super) struct Fanned {
 }
 
 impl Fanned {
+    /// Whether a routine with a query matched some event of the page.
+    pub(super) fn asked(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
     /// The routines which the event at this place of the page matched.
     pub(super) fn matches(&mut self, event: usize) -> Vec<usize> {
         self.matches.get_mut(event).map(std::mem::take).unwrap_or_default()
@@ -171,7 +177,8 @@ pub async fn redrive(
         .map(|routine| routine.name.as_str())
         .collect();
     session.client().batch_execute("begin").await?;
-    let letters = unanswered::unanswered(session, &routines, REDRIVE_MAX).await?;
+    let max = REDRIVE_MAX.max(routines.len());
+    let letters = unanswered::unanswered(session, &routines, i64::try_from(max).unwrap_or(i64::MAX)).await?;
     let offered = letters.len();
     let mut work = Plan::default();
     let mut done = Vec::new();
@@ -192,7 +199,7 @@ pub async fn redrive(
     let mut sending = writer.begin(session, SOURCE);
     work.ring_for_created(&verdicts, &mut sending);
     sending.commit(&work.decisions, &work.letters, Advance::Nowhere).await?;
-    let left = done.len() < offered || offered as i64 == REDRIVE_MAX;
+    let left = done.len() < offered || offered >= max;
     Ok(Redriven { answered: done.len(), left })
 }
 
@@ -205,7 +212,7 @@ fn by_routine(force: &Force, letters: Vec<Unanswered>) -> Vec<(&Routine, Vec<Una
 }
 
 /// Asks for the letters of one routine: first for the oldest alone, and if it is
-/// not blocked any more, for the others.
+/// not blocked any more, for the others. Trouble of the moment is the routine's.
 async fn ask_again(
     session: &Session,
     queries: &EachQueries,
@@ -236,8 +243,8 @@ async fn ask_again(
         if whose.is_empty() {
             continue;
         }
-        let answers = queries.ask(session, std::slice::from_ref(&one), OfTheMoment::Retry).await?;
-        for ((id, event), rows) in whose.into_iter().zip(answers.into_iter().flatten()) {
+        let Some(answers) = ask_or_wait(session, queries, &one).await? else { return Ok(()) };
+        for ((id, event), rows) in whose.into_iter().zip(answers) {
             if rows.as_ref().is_err_and(|failure| failure.kind == LetterKind::Blocked) {
                 return Ok(());
             }
@@ -247,6 +254,28 @@ async fn ask_again(
         }
     }
     Ok(())
+}
+
+/// Asks for some events of a routine; none, if it is to be tried again later. The
+/// transaction goes on in any case.
+async fn ask_or_wait(
+    session: &Session,
+    queries: &EachQueries,
+    one: &Asked<'_>,
+) -> Result<Option<Vec<Rows>>, PgError> {
+    let asked = std::slice::from_ref(one);
+    match queries.ask(session, asked, OfTheMoment::Retry).await {
+        Ok(answers) => Ok(answers.into_iter().next()),
+        Err(error) if error.policy() == Policy::Reconnect || session.is_closed() => Err(error),
+        // What never passes would keep the events behind it waiting for ever.
+        Err(error) if one.parameters.len() == 1 && !error.is_of_the_moment() => {
+            Ok(queries.ask(session, asked, OfTheMoment::Blame).await?.into_iter().next())
+        }
+        Err(error) => {
+            tracing::warn!(routine.name = %one.routine.name, error = %error, "blocked events wait on");
+            Ok(None)
+        }
+    }
 }
 
 /// An event as a dead letter keeps it; see `event_json` of the pass.

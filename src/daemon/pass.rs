@@ -192,7 +192,8 @@ impl LogPass<'_> {
     ) -> Result<(Plan, Enqueued, Duration), PgError> {
         let mut sending = self.writer.begin(self.session, SOURCE);
         let mut plan = Plan::default();
-        let (first, part) = if fanned.is_some() { (FANNED_PART, FANNED_PART) } else { (FIRST_PART, PART) };
+        let fans_out = fanned.as_ref().is_some_and(Fanned::asked);
+        let (first, part) = if fans_out { (FANNED_PART, FANNED_PART) } else { (FIRST_PART, PART) };
         let (first, others) = page.events.split_at(first.min(page.events.len()));
         let mut place = 0;
         for part in std::iter::once(first).chain(others.chunks(part)) {

@@ -14,7 +14,7 @@ use crate::pg::connect::ConnectOptions;
 use crate::pg::dead::{About, LetterKind};
 use crate::pg::enqueue::{Enqueued, Verdict, Writer};
 use crate::pg::error::PgError;
-use crate::pg::query::{self, Begun, Failure, OfTheMoment};
+use crate::pg::query::{self, Begun, Failure, Moved, OfTheMoment};
 use crate::pg::session::{Session, SessionRole};
 use crate::rules::item::ItemDraft;
 use crate::rules::name::{QueueName, RoutineName};
@@ -47,6 +47,8 @@ const BESIDE: Duration = Duration::from_secs(60);
 struct Worker {
     session: Session,
     writer: Writer,
+    /// The settings of the session when it was fresh.
+    settings: String,
 }
 
 /// How a tick is to be run.
@@ -84,6 +86,8 @@ enum TickEnd {
     Unconnected(PgError),
     /// It failed, and nothing was written.
     Failed(PgError),
+    /// The same, while the database takes no writes at all: nobody is to blame.
+    Unwritable(PgError),
 }
 
 #[derive(Debug)]
@@ -252,8 +256,8 @@ impl Queries {
                 self.plan(&routine, planned);
                 return Some(Settled::Early(now));
             }
-            TickEnd::Taken => self.put_off(routine, TAKEN_PAUSE),
-            TickEnd::Gone => {}
+            // Gone: a reload may have brought the routine back meanwhile.
+            TickEnd::Taken | TickEnd::Gone => self.put_off(routine, TAKEN_PAUSE),
             TickEnd::Unconnected(error) => {
                 tracing::warn!(routine.name = %routine, error = %error, "no session for a query; trying again");
                 self.put_off(routine, TAKEN_PAUSE);
@@ -261,6 +265,11 @@ impl Queries {
             TickEnd::Failed(error) => {
                 tracing::warn!(routine.name = %routine, error = %error, "a query failed and was rolled back");
                 self.again(routine, &error.to_string());
+            }
+            TickEnd::Unwritable(error) => {
+                let what = "a query failed while the database takes no writes; trying again";
+                tracing::warn!(routine.name = %routine, error = %error, "{what}");
+                self.put_off(routine, TAKEN_PAUSE);
             }
         }
         None
@@ -309,15 +318,15 @@ async fn work(order: Order, idle: Option<Worker>) -> Ended {
     };
     let limit = query_of(&order.routine).map_or(Duration::ZERO, |query| query.timeout) + BESIDE;
     let end = match tokio::time::timeout(limit, worker.tick(&order)).await {
-        Ok(Ok(end)) => return Ended { routine, worker: Some(worker), end },
-        Ok(Err(error)) => TickEnd::Failed(error),
+        Ok(Ok(end)) => end,
+        Ok(Err(error)) => worker.failed(&routine, error).await,
         Err(_) => {
             let end = TickEnd::Failed(PgError::lost("a session which does not answer any more"));
             return Ended { routine, worker: None, end };
         }
     };
-    let rolled_back = tokio::time::timeout(BESIDE, rollback(&worker.session)).await;
-    let worker = matches!(rolled_back, Ok(Ok(()))).then_some(worker);
+    let tidied = tokio::time::timeout(BESIDE, query::tidy(&worker.session)).await;
+    let worker = matches!(tidied, Ok(Ok(()))).then_some(worker);
     Ended { routine, worker, end }
 }
 
@@ -325,7 +334,21 @@ impl Worker {
     async fn open(options: &ConnectOptions) -> Result<Self, PgError> {
         let session = Session::open(options, SessionRole::Query, None).await?;
         let writer = Writer::prepare(&session).await?;
-        Ok(Self { session, writer })
+        let settings = query::settings(&session).await?;
+        Ok(Self { session, writer, settings })
+    }
+
+    /// Ends the transaction of a tick which failed, and finds out whether it
+    /// failed alone.
+    async fn failed(&self, routine: &RoutineName, error: PgError) -> TickEnd {
+        let rolled_back = async {
+            rollback(&self.session).await?;
+            Ok::<bool, PgError>(query::takes_writes(&self.session, routine).await)
+        };
+        match tokio::time::timeout(BESIDE, rolled_back).await {
+            Ok(Ok(false)) if !self.session.is_closed() => TickEnd::Unwritable(error),
+            Ok(_) | Err(_) => TickEnd::Failed(error),
+        }
     }
 
     /// The transaction of one tick.
@@ -357,11 +380,11 @@ impl Worker {
         }
         failpoint::hit("query.ran");
         let plan = began.elapsed() - claim;
-        if !query::advance(&self.session, &routine.name, after, until).await? {
+        let moved = Moved { routine: &routine.name, from: after, until };
+        let Some(enqueued) = self.commit(&mut work, &order.attempt, moved).await? else {
             rollback(&self.session).await?;
             return Ok(TickEnd::Taken);
-        }
-        let enqueued = self.commit(&mut work, &order.attempt).await?;
+        };
         failpoint::hit("query.committed");
         let done = Done {
             events: 0,
@@ -398,7 +421,7 @@ impl Worker {
             Ok(rows) => match drafts_of(routine, tick, &rows) {
                 Ok(drafts) => {
                     work.drafts = drafts;
-                    return query::keep(&self.session).await;
+                    return query::keep(&self.session, &self.settings).await;
                 }
                 Err(failure) => {
                     query::undo(&self.session).await?;
@@ -415,8 +438,13 @@ impl Worker {
     }
 
     /// Puts the drafts into the inbox, each with a verdict of its own, and
-    /// commits.
-    async fn commit(&self, work: &mut Plan, attempt: &Attempt) -> Result<Enqueued, PgError> {
+    /// commits. None, if the ticks are not where they were: then nothing is.
+    async fn commit(
+        &self,
+        work: &mut Plan,
+        attempt: &Attempt,
+        moved: Moved<'_>,
+    ) -> Result<Option<Enqueued>, PgError> {
         let mut enqueued = Enqueued::default();
         let mut queues: BTreeSet<QueueName> = BTreeSet::new();
         if !work.drafts.is_empty() {
@@ -433,8 +461,8 @@ impl Worker {
                 }
             }
         }
-        query::commit(&self.session, &work.decisions, &work.letters, &queues).await?;
-        Ok(enqueued)
+        let committed = query::commit(&self.session, moved, &work.decisions, &work.letters, &queues).await?;
+        Ok(committed.then_some(enqueued))
     }
 }
 
@@ -465,3 +493,6 @@ fn drafts_of(routine: &Routine, tick: Timestamp, rows: &[Value]) -> Result<Vec<I
     }
     Ok(drafts)
 }
+
+#[cfg(test)]
+mod tests;

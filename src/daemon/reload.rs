@@ -14,7 +14,6 @@ use crate::rules::matcher::Matcher;
 use crate::rules::routine::RoutineSet;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,8 +56,7 @@ pub async fn watch_folder(folder: PathBuf, status: Arc<Status>, force_to: watch:
 struct Watching {
     folder: PathBuf,
     watcher: Option<RecommendedWatcher>,
-    /// The folder on which the watch lies: device and inode.
-    on: Option<(u64, u64)>,
+    is_laid: bool,
 }
 
 impl Watching {
@@ -74,7 +72,7 @@ impl Watching {
                 let _ = changed.send(());
             }
         });
-        let mut watching = Self { folder: folder.to_owned(), watcher: watcher.ok(), on: None };
+        let mut watching = Self { folder: folder.to_owned(), watcher: watcher.ok(), is_laid: false };
         let above = watching.folder.parent().filter(|above| !above.as_os_str().is_empty());
         let above = above.map_or_else(|| PathBuf::from("."), Path::to_owned);
         if let Some(watcher) = &mut watching.watcher {
@@ -82,7 +80,7 @@ impl Watching {
             let _ = watcher.watch(&above, RecursiveMode::NonRecursive);
         }
         watching.follow();
-        if watching.on.is_none() {
+        if !watching.is_laid {
             tracing::warn!("the folder of routines cannot be watched; it is read every {POLL:?}");
         }
         watching
@@ -90,17 +88,13 @@ impl Watching {
 
     /// Lays the watch on the folder as it is now.
     fn follow(&mut self) {
-        let found = std::fs::metadata(&self.folder).ok().map(|folder| (folder.dev(), folder.ino()));
-        if found == self.on {
-            return;
-        }
         let Some(watcher) = &mut self.watcher else { return };
-        if self.on.take().is_some() {
+        // Anew each time: a folder which was removed and made again may have the
+        // inode of the old one, and the watch is dead all the same.
+        if self.is_laid {
             let _ = watcher.unwatch(&self.folder);
         }
-        if watcher.watch(&self.folder, RecursiveMode::NonRecursive).is_ok() {
-            self.on = found;
-        }
+        self.is_laid = watcher.watch(&self.folder, RecursiveMode::NonRecursive).is_ok();
     }
 }
 

@@ -5,17 +5,20 @@
 //! parameters; then the values of many events are joined to it laterally:
 //!
 //! ```sql
-//! select "[each]"."n", r."k", r."row"
-//! from jsonb_to_recordset($1::jsonb) as "[each]" ("n" integer, "$1" "pg_catalog"."uuid")
+//! select "[each]"."[n]", r."k", r."row"
+//! from jsonb_to_recordset($1::jsonb) as "[each]" ("[n]" integer, "$1" "pg_catalog"."uuid")
 //! cross join lateral (
 //!     select row_number() over () as "k", to_jsonb("[row]")::text as "row"
-//!     from (select id from agents where team = "[each]"."$1") as "[row]" limit 1001) as r
+//!     from (select id from agents where team = ("[each]"."$1")) as "[row]" limit 1001) as r
 //! ```
 //!
 //! It only reads, by force: it runs behind a savepoint in a transaction which
 //! was made read-only, and is rolled back to the savepoint in any case. Savepoint,
 //! query and rollback of all routines are sent at once: one round trip.
 
+mod singly;
+
+use self::singly::{SINGLY, one_by_one};
 use super::dead::LetterKind;
 use super::error::{PgError, SqlClass};
 use super::routine_sql::{Access, check_columns, read_row, too_many, type_name, weigh};
@@ -28,7 +31,7 @@ use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
@@ -60,19 +63,13 @@ enum Trouble {
 }
 
 /// Where a query begins and ends. The settings of the pass's session are made
-/// for its own statements.
+/// for its own statements. What a rollback does not undo are locks which last as long
+/// as the session.
 const BEGIN: &str = "savepoint hearken_each; set local transaction_read_only = on; \
                      set local plan_cache_mode to default; set local enable_seqscan to default; \
                      set local enable_bitmapscan to default; set local statement_timeout = ";
-const END: &str = "rollback to savepoint hearken_each; release savepoint hearken_each";
-
-/// After so many events whose query did not end in time the others of the page
-/// are not tried one by one.
-const TIMEOUTS_MAX: usize = 2;
-/// Events are tried one by one for so many times the timeout, all together.
-const SINGLY: u32 = 3;
-/// So many events which are tried one by one are sent at once.
-const AT_ONCE: usize = 64;
+const END: &str = "rollback to savepoint hearken_each; release savepoint hearken_each; \
+                   select pg_catalog.pg_advisory_unlock_all()";
 
 /// How long the query of a routine may hold up a page, at most: all events at
 /// once, then one by one, of which the last may begin late.
@@ -108,7 +105,7 @@ impl EachQueries {
             match statement {
                 Ok(statement) => {
                     let events = 0..one.parameters.len();
-                    run(session, one, &statement, events).await.map_err(Trouble::Refused)
+                    run(session, one, &statement, events, one.each.timeout).await.map_err(Trouble::Refused)
                 }
                 Err(failure) => Err(Trouble::Unready(failure)),
             }
@@ -142,7 +139,7 @@ impl EachQueries {
             Err(failure) => return Ok(all(one, &failure)),
         };
         if is_stale(&error) {
-            match run(session, one, &statement, 0..one.parameters.len()).await {
+            match run(session, one, &statement, 0..one.parameters.len(), one.each.timeout).await {
                 Ok(rows) => return Ok(rows),
                 Err(again) => error = again,
             }
@@ -212,27 +209,31 @@ async fn prepare(session: &Session, each: &Each) -> Result<Statement, Trouble> {
 fn for_many(each: &Each, types: &[Type]) -> String {
     let column = |(place, kind): (usize, &Type)| format!(", \"${}\" {}", place + 1, type_name(kind));
     let columns: String = types.iter().enumerate().map(column).collect();
-    let query = each.sql.replaced(|number| format!("\"[each]\".\"${number}\""));
+    // Parentheses, since a parameter may be followed by `.field`. No name of ours
+    // is one which a query might have meant.
+    let query = each.sql.replaced(|number| format!("(\"[each]\".\"${number}\")"));
     let limit = u64::from(each.max_rows) + 1;
     // On lines of its own, since the query may end with a comment.
     format!(
-        "select \"[each]\".\"n\", r.\"k\", r.\"row\" \
-         from jsonb_to_recordset($1::jsonb) as \"[each]\" (\"n\" integer{columns}) \
+        "select \"[each]\".\"[n]\", r.\"k\", r.\"row\" \
+         from jsonb_to_recordset($1::jsonb) as \"[each]\" (\"[n]\" integer{columns}) \
          cross join lateral ( \
              select row_number() over () as \"k\", to_jsonb(\"[row]\")::text as \"row\" from (\n{query}\n) as \"[row]\" \
              limit {limit}) as r"
     )
 }
 
-/// Runs the query for some of the events, in one round trip.
+/// Runs the query for some of the events, in one round trip; for no longer than
+/// `limit`.
 async fn run(
     session: &Session,
     one: &Asked<'_>,
     statement: &Statement,
     events: Range<usize>,
+    limit: Duration,
 ) -> Result<Vec<Rows>, PgError> {
     let client = session.client();
-    let begin = format!("{BEGIN}{}", one.each.timeout.as_millis().clamp(1, 2_000_000_000));
+    let begin = format!("{BEGIN}{}", limit.as_millis().clamp(1, 2_000_000_000));
     let parameters = one.parameters.get(events).unwrap_or_default();
     let json = recordset(parameters);
     let bound: [&(dyn ToSql + Sync); 1] = [&json];
@@ -271,41 +272,11 @@ async fn run(
 fn recordset(parameters: &[Vec<Value>]) -> JsonString {
     let record = |(n, values): (usize, &Vec<Value>)| {
         let mut record = Map::with_capacity(values.len() + 1);
-        record.insert("n".to_owned(), n.into());
+        record.insert("[n]".to_owned(), n.into());
         record.extend(values.iter().enumerate().map(|(k, value)| (format!("${}", k + 1), value.clone())));
         Value::Object(record)
     };
     JsonString(Value::Array(parameters.iter().enumerate().map(record).collect()).to_string())
-}
-
-/// Asks for each event alone, so that those which fail do not harm the others.
-/// `failure` is how all of them failed together.
-async fn one_by_one(
-    session: &Session,
-    one: &Asked<'_>,
-    statement: &Statement,
-    failure: &Failure,
-    of_the_moment: OfTheMoment,
-) -> Result<Vec<Rows>, PgError> {
-    let until = Instant::now() + one.each.timeout.saturating_mul(SINGLY);
-    // Where it took too long, no time is to be spent on many at once.
-    let at_once = if failure.is_timeout() { 1 } else { AT_ONCE };
-    let mut all: Vec<Rows> = Vec::with_capacity(one.parameters.len());
-    let mut timeouts = 0;
-    while all.len() < one.parameters.len() && timeouts < TIMEOUTS_MAX && Instant::now() < until {
-        let events = all.len()..(all.len() + at_once).min(one.parameters.len());
-        let sent = events.map(|event| run(session, one, statement, event..event + 1));
-        for answer in join_all(sent).await {
-            let rows = match answer {
-                Ok(mut rows) => rows.pop().unwrap_or_else(|| Ok(Vec::new())),
-                Err(error) => Err(weigh(error, Access::Reads, of_the_moment, one.each.timeout)?),
-            };
-            timeouts += usize::from(rows.as_ref().is_err_and(Failure::is_timeout));
-            all.push(rows);
-        }
-    }
-    all.resize(one.parameters.len(), Err(failure.clone()));
-    Ok(all)
 }
 
 #[cfg(test)]
@@ -316,7 +287,7 @@ mod tests {
     #[test]
     fn values_are_handed_over_as_records() {
         let values = [vec![json!("a"), json!(null)], vec![json!(1.50), json!([1])]];
-        let want = r#"[{"n":0,"$1":"a","$2":null},{"n":1,"$1":1.5,"$2":[1]}]"#;
+        let want = r#"[{"[n]":0,"$1":"a","$2":null},{"[n]":1,"$1":1.5,"$2":[1]}]"#;
         assert_eq!(recordset(&values).0, want);
     }
 }

@@ -12,18 +12,26 @@
 //!
 //! The row of `hearken.schedules` is not locked while the statement runs, since
 //! a reload of the routines writes it: an advisory lock keeps another daemon
-//! out, and [`advance`] compares.
+//! out, and [`commit`] compares.
+//!
+//! A function of the user's may leave settings behind (`set search_path` in
+//! PL/pgSQL lasts as long as the session), a role, temporary tables, locks. The
+//! next routine must not find them: [`keep`] takes settings and role back before
+//! anything of ours is written, and [`tidy`] the rest before the session is used
+//! again.
 
+mod literal;
+
+use self::literal::literal;
 use super::dead::{self, DeadLetter, Decision};
 use super::error::PgError;
-use super::routine_sql::{Access, check_columns, read_row, too_many, type_name, weigh};
+use super::routine_sql::{Access, check_columns, read_row, too_many, weigh};
 use super::session::Session;
 use crate::rules::name::{QueueName, RoutineName};
 use crate::rules::routine::Query;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use tokio_postgres::types::{Kind, Type};
 
 pub use super::routine_sql::{Failure, OfTheMoment, Rows};
 
@@ -65,6 +73,40 @@ impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
         Self::Unready(failure)
     }
+}
+
+/// How far a routine's ticks are dealt with, before and after a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved<'a> {
+    /// The routine.
+    pub routine: &'a RoutineName,
+    /// Where they were when the transaction began.
+    pub from: Timestamp,
+    /// Where they are with it.
+    pub until: Timestamp,
+}
+
+/// The settings of a session which is fresh, as SQL which makes them again.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn settings(session: &Session) -> Result<String, PgError> {
+    let settings = "select coalesce(string_agg(format('set %I = %L', name, setting), '; '), '') \
+                    from pg_catalog.pg_settings where source = 'session'";
+    Ok(session.client().query_one(settings, &[]).await?.try_get(0)?)
+}
+
+/// Takes back what a statement may have left in the session beside settings. Not
+/// inside a transaction.
+///
+/// # Errors
+///
+/// Of the database. The session is not to be used again then.
+pub async fn tidy(session: &Session) -> Result<(), PgError> {
+    let tidy = "select pg_catalog.pg_advisory_unlock_all(); close all; unlisten *; \
+                discard temp; discard sequences";
+    Ok(session.client().batch_execute(tidy).await?)
 }
 
 /// Begins the transaction of a tick.
@@ -150,14 +192,18 @@ async fn try_run(session: &Session, query: &Query, values: &[Value]) -> Result<V
     Ok(rows)
 }
 
-/// Keeps what the statement wrote.
+/// Keeps what the statement wrote, and goes on with the [`settings`] and the role
+/// of the fresh session.
 ///
 /// # Errors
 ///
 /// Of the database.
-pub async fn keep(session: &Session) -> Result<(), PgError> {
-    let keep = "release savepoint hearken_query; set local statement_timeout = '30s'";
-    Ok(session.client().batch_execute(keep).await?)
+pub async fn keep(session: &Session, settings: &str) -> Result<(), PgError> {
+    let keep = format!(
+        "release savepoint hearken_query; \
+         set session authorization default; reset role; reset all; {settings}"
+    );
+    Ok(session.client().batch_execute(&keep).await?)
 }
 
 /// Undoes what the statement wrote.
@@ -170,37 +216,24 @@ pub async fn undo(session: &Session) -> Result<(), PgError> {
     Ok(session.client().batch_execute(undo).await?)
 }
 
-/// Notes that the routine's ticks are dealt with up to `until`; false if they
-/// are not where they were when the transaction began. Then it is to be rolled
-/// back.
+/// Writes decisions and dead letters, rings the workers, notes how far the
+/// routine's ticks are dealt with, and commits; false if they are not where they
+/// were when the transaction began. Then it is to be rolled back.
 ///
-/// # Errors
-///
-/// Of the database.
-pub async fn advance(
-    session: &Session,
-    routine: &RoutineName,
-    from: Timestamp,
-    until: Timestamp,
-) -> Result<bool, PgError> {
-    let advance = "update hearken.schedules set planned_until = $3 where routine = $1 and planned_until = $2";
-    let rows = session.client().execute(advance, &[&routine.as_str(), &from, &until]).await?;
-    Ok(rows == 1)
-}
-
-/// Writes decisions and dead letters, rings the workers, and commits. Unlike the
-/// commit of a pass it waits for the disk: the statement may have written what
-/// is not hearken's.
+/// Unlike the commit of a pass it waits for the disk: the statement may have
+/// written what is not hearken's. The ticks come last, since a reload waits for
+/// their row.
 ///
 /// # Errors
 ///
 /// Of the database; nothing was written then.
 pub async fn commit(
     session: &Session,
+    moved: Moved<'_>,
     decisions: &[Decision],
     letters: &[DeadLetter],
     queues: &BTreeSet<QueueName>,
-) -> Result<(), PgError> {
+) -> Result<bool, PgError> {
     dead::record(session, decisions).await?;
     dead::bury(session, letters).await?;
     if !queues.is_empty() {
@@ -208,58 +241,18 @@ pub async fn commit(
         let ring = "select pg_notify('hearken:' || q, '') from unnest($1::text[]) as q";
         session.client().execute(ring, &[&queues]).await?;
     }
-    Ok(session.client().batch_execute("commit").await?)
-}
-
-/// A value as SQL writes it. The statement runs once, so nothing is gained by
-/// preparing it, and as text any type can be given.
-fn literal(value: &Value, kind: &Type) -> String {
-    let text = match (value, kind.kind()) {
-        (Value::Null, _) => return format!("(null::{})", type_name(kind)),
-        (value, _) if *kind == Type::JSONB || *kind == Type::JSON => value.to_string(),
-        (Value::String(text), _) => text.clone(),
-        (Value::Array(values), Kind::Array(_)) => array_text(values),
-        (value, _) => value.to_string(),
-    };
-    // Backslashes mean the same whatever `standard_conforming_strings` is.
-    let text = text.replace('\\', "\\\\").replace('\'', "''");
-    format!("(E'{text}'::{})", type_name(kind))
-}
-
-fn array_text(values: &[Value]) -> String {
-    let element = |value: &Value| match value {
-        Value::Null => "NULL".to_owned(),
-        Value::Array(values) => array_text(values),
-        Value::String(text) => quoted(text),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => quoted(&value.to_string()),
-    };
-    let elements: Vec<String> = values.iter().map(element).collect();
-    format!("{{{}}}", elements.join(","))
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_value_becomes_a_literal_of_its_type() {
-        check(json!(14), &Type::INT4, r#"(E'14'::"pg_catalog"."int4")"#);
-        check(json!("it's"), &Type::TEXT, r#"(E'it''s'::"pg_catalog"."text")"#);
-        check(json!(r"a\b"), &Type::TEXT, r#"(E'a\\b'::"pg_catalog"."text")"#);
-        check(json!(true), &Type::BOOL, r#"(E'true'::"pg_catalog"."bool")"#);
-        check(json!("x"), &Type::JSONB, r#"(E'"x"'::"pg_catalog"."jsonb")"#);
-        check(json!(["a", "b\"c"]), &Type::TEXT_ARRAY, r#"(E'{"a","b\\"c"}'::"pg_catalog"."_text")"#);
-        check(json!([[1], [2]]), &Type::INT4_ARRAY, r#"(E'{{"1"},{"2"}}'::"pg_catalog"."_int4")"#);
-        check(json!(null), &Type::INT4, r#"(null::"pg_catalog"."int4")"#);
+    let Moved { routine, from, until } = moved;
+    let advance = "update hearken.schedules set planned_until = $3 where routine = $1 and planned_until = $2";
+    if session.client().execute(advance, &[&routine.as_str(), &from, &until]).await? != 1 {
+        return Ok(false);
     }
+    session.client().batch_execute("commit").await?;
+    Ok(true)
+}
 
-    #[track_caller]
-    fn check(value: Value, kind: &Type, want: &str) {
-        assert_eq!(literal(&value, kind), want);
-    }
+/// Whether the database takes writes at all: if not, no statement is to blame
+/// that its tick failed. Not inside a transaction.
+pub async fn takes_writes(session: &Session, routine: &RoutineName) -> bool {
+    let write = "update hearken.schedules set planned_until = planned_until where routine = $1";
+    session.client().execute(write, &[&routine.as_str()]).await.is_ok()
 }

@@ -90,21 +90,24 @@ pub(super) fn weigh(
             let limit = humantime::format_duration(timeout);
             failed(LetterKind::Failed, format!("its query was cancelled, and `timeout` is {limit}: {answer}"))
         }
-        // Of a server which a function of the routine's speaks to, or of plans
-        // and features: in a statement of ours we would connect again.
-        SqlClass::Offered | SqlClass::Stale | SqlClass::Authorization | SqlClass::Catalog => {
-            failed(LetterKind::Failed, format!("its query failed: {answer}"))
-        }
+        // Of a server which a function of the routine's speaks to, of plans and
+        // features, or what a function raises: in a statement of ours we would
+        // connect again, or wait. Here that would hold up others.
+        SqlClass::Offered
+        | SqlClass::Stale
+        | SqlClass::Authorization
+        | SqlClass::Catalog
+        | SqlClass::Other => failed(LetterKind::Failed, format!("its query failed: {answer}")),
         SqlClass::Connection | SqlClass::Rollback | SqlClass::Resources | SqlClass::Busy
             if of_the_moment == OfTheMoment::Blame =>
         {
             failed(LetterKind::Failed, format!("its query failed again and again: {answer}"))
         }
-        SqlClass::Broken | SqlClass::Other if of_the_moment == OfTheMoment::Blame => {
+        SqlClass::Broken if of_the_moment == OfTheMoment::Blame => {
             failed(LetterKind::Failed, format!("its query failed again and again: {answer}"))
         }
         SqlClass::Connection | SqlClass::Rollback | SqlClass::Resources | SqlClass::Busy => Err(error),
-        SqlClass::Broken | SqlClass::Other | SqlClass::ReadOnly => Err(error),
+        SqlClass::Broken | SqlClass::ReadOnly => Err(error),
         SqlClass::TransactionTimeout | SqlClass::Shutdown | SqlClass::Ended => Err(error),
     }
 }
@@ -156,6 +159,9 @@ mod tests {
             ("0A000", LetterKind::Failed),
             ("28000", LetterKind::Failed),
             ("25006", LetterKind::Failed),
+            ("25001", LetterKind::Failed),
+            ("2D000", LetterKind::Failed),
+            ("ZZ001", LetterKind::Failed),
             ("42P01", LetterKind::Blocked),
             ("42501", LetterKind::Blocked),
             ("3F000", LetterKind::Blocked),
@@ -167,7 +173,7 @@ mod tests {
 
     #[test]
     fn trouble_of_the_moment_is_retried_until_it_has_happened_too_often() {
-        for sqlstate in ["40P01", "55P03", "53200", "XX000", "ZZ001"] {
+        for sqlstate in ["40P01", "55P03", "53200", "XX000"] {
             assert!(check(sqlstate, OfTheMoment::Retry).is_err(), "{sqlstate}");
             assert!(check(sqlstate, OfTheMoment::Blame).is_ok(), "{sqlstate}");
         }

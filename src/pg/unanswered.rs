@@ -16,7 +16,9 @@ pub struct Unanswered {
     pub event: String,
 }
 
-/// Such letters of these routines in order, at most `max`, locked.
+/// Such letters of these routines, at most `max`, locked. Each routine has its
+/// turn, so that one which waits for good keeps nobody else waiting; those of one
+/// routine come in order.
 ///
 /// # Errors
 ///
@@ -25,9 +27,13 @@ pub async fn unanswered(session: &Session, routines: &[&str], max: i64) -> Resul
     let rows = session
         .client()
         .query(
-            "select id, routine, event::text from hearken.dead_letters \
-             where kind = 'blocked' and draft is null and event is not null and routine = any ($1) \
-             order by id limit $2 for update skip locked",
+            "with turns as materialized ( \
+                 select id, routine, row_number() over (partition by routine order by id) as turn \
+                 from hearken.dead_letters \
+                 where kind = 'blocked' and draft is null and event is not null and routine = any ($1) \
+             ), next as materialized (select id from turns order by turn, id limit $2) \
+             select id, routine, event::text from hearken.dead_letters \
+             where id in (select id from next) order by id for update skip locked",
             &[&routines, &max],
         )
         .await?;

@@ -23,10 +23,13 @@ use super::path::Path;
 use super::problem::{Level, Problem, Problems};
 use super::routine;
 use json::Node;
-use pattern::{Clause, OrReading};
+use pattern::{Clause, Field, OrReading};
 
 /// The longest pattern, in bytes. EventBridge itself takes a few thousand.
 pub const PATTERN_BYTES_MAX: usize = 64 * 1024;
+
+/// How many problems of a pattern are told at once.
+const PROBLEMS_MAX: usize = 50;
 
 /// What the routine is to be like.
 #[derive(Clone, Debug, Default)]
@@ -84,14 +87,28 @@ fn written(
 ) -> Result<String, Vec<Problem>> {
     let translation = entries::translate(clauses, options.root.as_ref())?;
     let routine = write::routine(file, options, &translation);
-    match refused(&routine) {
-        None => Ok(routine),
-        Some(reason) => {
-            let message = format!("a routine cannot say this: {}", reason.message);
-            let problem = Problem::error(node.span.clone(), message).label("this pattern");
-            Err(vec![Problem { help: reason.help, ..problem }])
-        }
-    }
+    let Some(reason) = refused(&routine) else { return Ok(routine) };
+    let message = format!("a routine cannot say this: {}", reason.message);
+    let problem = match said(&routine, reason.span.start, clauses, options) {
+        Some(field) => Problem::error(field.span.clone(), message).label("in an event of ours"),
+        None => Problem::error(node.span.clone(), message).label("this pattern"),
+    };
+    Err(vec![Problem { help: reason.help, ..problem }])
+}
+
+/// The field of the pattern which the line of the routine around `at` says.
+fn said<'c, 'p>(
+    routine: &str,
+    at: usize,
+    clauses: &'c [Clause<'p>],
+    options: &Options,
+) -> Option<&'c Field<'p>> {
+    let start = routine.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = routine.get(start..)?;
+    clauses.iter().flat_map(entries::fields).find(|field| {
+        let path = place::path(field, options.root.as_ref());
+        path.is_ok_and(|path| line.starts_with(&format!("{} = ", write::quoted(&path))))
+    })
 }
 
 /// EventBridge takes every `$or` of a pattern for the name of a field, if one of
@@ -113,9 +130,22 @@ fn refused(text: &str) -> Option<Problem> {
 
 fn problems(file: &str, text: &str, list: Vec<Problem>) -> Problems {
     let mut problems = Problems::new(file, text);
-    list.into_iter().for_each(|problem| problems.push(problem));
-    problems.sort();
+    for problem in told(list) {
+        problems.push(problem);
+    }
     problems
+}
+
+/// The problems in the order of the pattern; the last one says how many are left
+/// out.
+fn told(mut list: Vec<Problem>) -> Vec<Problem> {
+    list.sort_by_key(|problem| (problem.span.start, problem.span.end));
+    let rest = list.split_off(list.len().min(PROBLEMS_MAX));
+    if let Some(next) = rest.first() {
+        let message = format!("more is wrong with this pattern, in {} places", rest.len());
+        list.push(Problem::error(next.span.clone(), message).label("the next one"));
+    }
+    list
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! The conditions of a routine make one or more *conjunctions* (see
 //! [`super::when`]). Each is put under the rarest thing it needs: a value at a
-//! path, the beginning of a text, a range ([`access`] says what there is,
-//! [`build`] chooses). An event is walked once along the paths which conditions
-//! use ([`facts`]), what it has is looked up ([`lookup`]), and only the
+//! path, the beginning of a text, a range (`access` says what there is,
+//! `build` chooses). An event is walked once along the paths which conditions
+//! use (`facts`), what it has is looked up (`lookup`), and only the
 //! conjunctions found so are judged, by the same code which judges a single
 //! routine. The index may only propose too many: it never changes an answer.
 //!

@@ -8,7 +8,7 @@
 //! as long as one of a second. What a routine wants to happen later can be put
 //! on the agenda while it runs.
 //!
-//! What came is compared with what the test expects ([`compare`]), and over all
+//! What came is compared with what the test expects (`compare`), and over all
 //! tests of a routine it is counted what they have tried ([`coverage`]).
 
 mod agenda;

@@ -8,7 +8,7 @@
 //! Conditions through one array of objects must be met by the *same* element:
 //! of `"data.items.sku" = "a"` and `"data.items.count" = { gt = 5 }`, one item
 //! must meet both. So the conditions of a branch are kept as a tree along their
-//! paths, see [`tree`].
+//! paths, see `tree`.
 
 mod tree;
 mod verdict;

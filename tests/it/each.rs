@@ -260,3 +260,120 @@ async fn a_pass_which_is_done_again_doubles_nothing() -> anyhow::Result<()> {
     assert_eq!(db.count("select distinct title from hearken.inbox_items").await?, 12);
     Ok(())
 }
+
+/// What a function raises is the fault of its event, whatever its SQLSTATE: no
+/// pass is done again for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_somebodys_own_holds_up_nobody() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    db.client
+        .batch_execute(
+            "create function pick(n integer) returns integer language plpgsql as $$ begin \
+                 if n = 2 then raise 'not this one' using errcode = 'MY001'; end if; return n; end $$; \
+             insert into hearken.events (type, data) \
+             select 'test.event', jsonb_build_object('n', n) from generate_series(1, 3) n",
+        )
+        .await?;
+    let each = "sql = \"select pick($1) as id\"\nparams = [{ get = \"data.n\" }]";
+    let routines = [("every", EVERY), ("rows", &*routine(each, "row {{ row.id }}"))];
+    let daemon = Setup::new(&db.url, &routines).start();
+    db.items(5).await?;
+    let letters = some_letters(&db, 1).await?;
+    assert_eq!((letters[0].0.as_str(), letters[0].1.as_deref()), ("failed", Some("MY001")));
+    assert_eq!(letters[0].3.as_deref(), Some("2"));
+    assert!(!daemon.log().iter().any(|line| line.contains("a pass failed")));
+    Ok(())
+}
+
+/// However many events hang after one failed, the page goes on in time.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_which_are_tried_one_by_one_share_their_time() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    db.client
+        .batch_execute(
+            "insert into hearken.events (type, data) select 'test.event', jsonb_build_object('n', n, \
+             'wait', case n when 1 then '\"x\"'::jsonb when 2 then '0' else '3600' end) \
+             from generate_series(1, 60) n",
+        )
+        .await?;
+    let each =
+        "sql = \"select 1 as id from pg_sleep($1)\"\nparams = [{ get = \"data.wait\" }]\ntimeout = \"1s\"";
+    let routines = [("every", EVERY), ("rows", &*routine(each, "row {{ data.n }}"))];
+    let daemon = Setup::new(&db.url, &routines).start();
+    let began = std::time::Instant::now();
+    let letters = some_letters(&db, 59).await?;
+    assert!(began.elapsed() < std::time::Duration::from_secs(15), "{:?}", began.elapsed());
+    assert_eq!((letters[0].1.as_deref(), letters[0].3.as_deref()), (Some("22P02"), Some("1")));
+    assert!(letters[1..].iter().all(|letter| letter.1.as_deref() == Some("57014")));
+    db.items(61).await?;
+    assert!(!daemon.log().iter().any(|line| line.contains("lost the database")));
+    Ok(())
+}
+
+/// A lock which a query takes for the session is given back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_keeps_no_lock() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    let each = "sql = \"select 1 as id from pg_advisory_lock(77)\"";
+    let _daemon = Setup::new(&db.url, &[("rows", &routine(each, "row"))]).start();
+    db.emit("test.event", json!({ "n": 1 })).await?;
+    db.items(1).await?;
+    let row = db.client.query_one("select pg_try_advisory_lock(77)", &[]).await?;
+    assert!(row.get::<_, bool>(0));
+    Ok(())
+}
+
+/// A routine which waits for good, with however many events, keeps no other
+/// waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn blocked_routines_take_turns() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    db.client
+        .batch_execute(
+            "insert into hearken.events (type, data) \
+             select 'test.event', jsonb_build_object('n', n) from generate_series(1, 150) n",
+        )
+        .await?;
+    let never = routine("sql = \"select id from never_there\"", "never");
+    let soon = routine("sql = \"select id from soon_there\"", "soon").replace("test.event", "other.event");
+    let _daemon = Setup::new(&db.url, &[("rows", &never), ("soon", &soon)]).start();
+    some_letters(&db, 150).await?;
+    db.emit("other.event", json!({})).await?;
+    until("the other routine to be blocked", || async {
+        let blocked = "select from hearken.dead_letters where routine = 'soon' and kind = 'blocked'";
+        (db.count(blocked).await.ok()? == 1).then_some(())
+    })
+    .await;
+    db.client
+        .batch_execute("create table soon_there (id integer); insert into soon_there values (1)")
+        .await?;
+    db.items(1).await?;
+    assert_eq!(db.titles().await?, ["soon"]);
+    assert_eq!(letters(&db).await?.len(), 150);
+    Ok(())
+}
+
+/// An event which fails for good when it is asked for again does not keep those
+/// behind it waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_event_which_fails_for_good_is_set_aside() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    let each = "sql = \"select pick($1) as id\"\nparams = [{ get = \"data.n\" }]";
+    let _daemon = Setup::new(&db.url, &[("rows", &routine(each, "row {{ row.id }}"))]).start();
+    for n in 1..=3 {
+        db.emit("test.event", json!({ "n": n })).await?;
+    }
+    some_letters(&db, 3).await?;
+    db.client
+        .batch_execute(
+            "create function pick(n integer) returns integer language plpgsql as $$ begin \
+             if n = 1 then raise 'broken' using errcode = 'XX000'; end if; return n; end $$",
+        )
+        .await?;
+    db.items(2).await?;
+    assert_eq!(db.titles().await?, ["row 2", "row 3"]);
+    let letters = letters(&db).await?;
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].0.as_str(), letters[0].1.as_deref()), ("failed", Some("XX000")));
+    Ok(())
+}

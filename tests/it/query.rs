@@ -184,3 +184,81 @@ async fn trouble_of_the_moment_is_waited_out() -> anyhow::Result<()> {
     assert_eq!(db.count(LETTERS).await?, 0);
     Ok(())
 }
+
+/// Settings, a role, temporary tables and locks which a function leaves behind are
+/// there neither for what hearken writes nor at the next tick.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_rows_stays_of_a_statement() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    db.client
+        .batch_execute(
+            "create table seen (settings text); \
+             create function note() returns integer language plpgsql as $$ begin \
+                 insert into public.seen select concat_ws(' ', current_user, current_setting('search_path'), \
+                     current_setting('work_mem'), current_setting('lock_timeout'), current_setting('timezone')); \
+                 create temporary table own (); \
+                 perform pg_advisory_lock(77); \
+                 set search_path = pg_temp; set work_mem = '9MB'; set lock_timeout = 0; set timezone = 'Asia/Tokyo'; \
+                 set role pg_monitor; \
+                 return 1; \
+             end $$",
+        )
+        .await?;
+    let text = routine("every = \"1s\"\nsql = \"select note() as id\"", ITEM);
+    let _daemon = Setup::new(&db.url, &[("rows", &text)]).start();
+    some(&db, "select from seen", 3).await;
+    assert_eq!(db.count("select distinct settings from seen").await?, 1);
+    assert_eq!(db.count(LETTERS).await?, 0);
+    db.items(1).await?;
+    until("the lock to be free", || async {
+        let row = db.client.query_one("select pg_try_advisory_lock(77)", &[]).await.ok()?;
+        row.get::<_, bool>(0).then_some(())
+    })
+    .await;
+    Ok(())
+}
+
+/// However long the items of a tick take, a reload does not wait for them; and if
+/// their routine is gone by then, so are they.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_does_not_wait_for_a_tick() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    db.client
+        .batch_execute(
+            "create function slow() returns trigger language plpgsql as \
+                 'begin perform pg_sleep(4); return new; end'; \
+             create trigger slow before insert on hearken.inbox_items for each row execute function slow()",
+        )
+        .await?;
+    let text = routine("every = \"1s\"\nsql = \"select 1 as id\"", ITEM);
+    let daemon = Setup::new(&db.url, &[("rows", &text), ("every", EVERY)]).start();
+    let from = daemon.says("routines are in force").await;
+    let sleeping =
+        "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+    some(&db, sleeping, 1).await;
+    std::fs::remove_file(daemon.routines.join("rows.toml"))?;
+    daemon.says_after(from, "routines are in force").await;
+    assert!(!daemon.log().iter().any(|line| line.contains("lost the database")));
+    until("the tick to end", || async { (db.count(sleeping).await.ok()? == 0).then_some(()) }).await;
+    assert!(daemon.stop().await.success());
+    assert_eq!(db.count("select from hearken.inbox_items").await?, 0);
+    Ok(())
+}
+
+/// Parameters which are lists of JSON, or of a type which restricts another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_literal_is_of_any_type() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    db.client
+        .batch_execute(
+            "create domain marks as integer[]; create domain extra as jsonb check (value <> 'null')",
+        )
+        .await?;
+    let query = "every = \"1s\"\nsql = \"select ($1::jsonb[])[1] #>> '{}' || ($2::marks)[2] || ($3::extra #>> '{}') as id\"\n\
+                 params = [[\"a\", true], [1, 2], \"c\"]";
+    let _daemon = Setup::new(&db.url, &[("rows", &routine(query, ITEM))]).start();
+    db.items(1).await?;
+    assert_eq!(db.titles().await?, ["row a2c"]);
+    assert_eq!(db.count(LETTERS).await?, 0);
+    Ok(())
+}

@@ -164,6 +164,14 @@ async fn files_are_reloaded_however_they_change() -> anyhow::Result<()> {
         std::fs::rename(parent.join("next"), &folder)?;
         seen = daemon.says_after(seen, "routines are in force").await;
     }
+    // A folder which is removed and made again.
+    std::fs::remove_file(&folder)?;
+    for title in ["made", "made again"] {
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder)?;
+        std::fs::write(folder.join("every.toml"), titled(title))?;
+        seen = daemon.says_after(seen, "routines are in force").await;
+    }
     std::fs::write(folder.join("second.toml"), titled("second"))?;
     seen = daemon.says_after(seen, "routines are in force").await;
     std::fs::remove_file(folder.join("every.toml"))?;

@@ -80,7 +80,7 @@ fn tests_may_be_asked_for() {
         "\
 ✗ b  no tests
     it has no tests
-1 routine, 0 tests: 0 passed, 0 failed; 1 routine without a test
+1 routine, 0 tests: 0 passed, 0 failed; 1 routine without a test; 1 routine not tested enough
 ",
     );
     let large = GOOD.split("[[tests]]\nname = \"small\"").next().unwrap();
@@ -92,7 +92,7 @@ fn tests_may_be_asked_for() {
 ✗ refund  1 test, conditions 0/1
     its tests try 66 % of it, and 67 % are asked for
     not tried: `when.data.amount` was never false
-1 routine, 1 test: 1 passed, 0 failed
+1 routine, 1 test: 1 passed, 0 failed; 1 routine not tested enough
 ",
     );
 }

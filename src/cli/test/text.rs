@@ -62,11 +62,15 @@ fn summary(reports: &[Report]) -> String {
     let tests = reports.iter().map(|report| report.tests.len()).sum::<usize>();
     let failed = reports.iter().map(Report::failures).sum::<usize>();
     let untested = reports.iter().filter(|report| report.has_no_tests()).count();
+    let short = reports.iter().filter(|report| !report.problems.is_empty()).count();
     let broken = reports.iter().filter(|report| report.broken.is_some()).count();
     let mut text = format!("{}, {}", counted(reports.len(), "routine"), counted(tests, "test"));
     text.push_str(&format!(": {} passed, {failed} failed", tests - failed));
     if untested > 0 {
         text.push_str(&format!("; {} without a test", counted(untested, "routine")));
+    }
+    if short > 0 {
+        text.push_str(&format!("; {} not tested enough", counted(short, "routine")));
     }
     if broken > 0 {
         text.push_str(&format!("; {} cannot be used", counted(broken, "file")));

@@ -10,6 +10,7 @@ use super::specs::{Specs, specs};
 use crate::rules::path::Path;
 use crate::rules::problem::Problem;
 use crate::rules::when::COMBINATIONS_MAX;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// What a pattern comes to.
@@ -28,6 +29,9 @@ pub(super) enum Entry {
     Condition { path: String, spec: String },
     /// A path which every event fits.
     Always { path: String },
+    /// A `$or` with an alternative which every event fits, as it asks for this
+    /// path only so.
+    AlwaysOr { path: String },
     /// Alternatives.
     Group(Group),
 }
@@ -44,7 +48,7 @@ pub(super) struct Group {
 /// Translates a pattern, which is asked of what is at `root`, or of the envelope.
 /// Finds all that has no equivalent.
 pub(super) fn translate(clauses: &[Clause<'_>], root: Option<&Path>) -> Result<Translation, Vec<Problem>> {
-    let mut translator = Translator { root, names: Vec::new(), ors: 0, problems: Vec::new() };
+    let mut translator = Translator { root, names: HashMap::new(), ors: 0, problems: Vec::new() };
     translator.repeats(clauses);
     let mut translation = Translation::default();
     for clause in clauses {
@@ -65,7 +69,7 @@ fn types(field: &Field<'_>) -> Option<Vec<String>> {
     if key.text != "detail-type" {
         return None;
     }
-    let mut types: Vec<String> = Vec::new();
+    let (mut types, mut known) = (Vec::new(), HashSet::new());
     for matcher in &field.matchers {
         let pattern = match matcher {
             Matcher::Is(Scalar::Text(text)) if !text.is_empty() && !text.contains('*') => text.clone(),
@@ -74,7 +78,7 @@ fn types(field: &Field<'_>) -> Option<Vec<String>> {
             }
             _ => return None,
         };
-        if !types.contains(&pattern) {
+        if known.insert(pattern.clone()) {
             types.push(pattern);
         }
     }
@@ -83,8 +87,9 @@ fn types(field: &Field<'_>) -> Option<Vec<String>> {
 
 struct Translator<'p> {
     root: Option<&'p Path>,
-    /// The names of groups which are taken.
-    names: Vec<String>,
+    /// The names of groups which are taken, and the number which was last put
+    /// behind each.
+    names: HashMap<String, usize>,
     /// How many `$or` there have been.
     ors: usize,
     problems: Vec<Problem>,
@@ -99,12 +104,19 @@ impl Translator<'_> {
     fn clause(&mut self, clause: &Clause<'_>) -> Option<Entry> {
         match clause {
             Clause::Field(field) => self.field(field),
-            Clause::Or(Or { span, alternatives }) => {
-                self.ors += 1;
-                let name = self.name(&format!("or{}", self.ors));
-                let alternatives = alternatives.iter().map(|clauses| self.clauses(clauses)).collect();
-                Some(Entry::Group(Group { name, alternatives, span: span.clone() }))
-            }
+            Clause::Or(or) => Some(self.or(or)),
+        }
+    }
+
+    fn or(&mut self, or: &Or<'_>) -> Entry {
+        self.ors += 1;
+        let name = self.name(&format!("or{}", self.ors));
+        let alternatives = or.alternatives.iter().map(|clauses| self.clauses(clauses)).collect::<Vec<_>>();
+        let free = alternatives.iter().find_map(|entries| always(entries)).map(str::to_owned);
+        match free {
+            // A routine has no alternatives without conditions.
+            Some(path) => Entry::AlwaysOr { path },
+            None => Entry::Group(Group { name, alternatives, span: or.span.clone() }),
         }
     }
 
@@ -134,19 +146,19 @@ impl Translator<'_> {
         let wanted = if wanted.is_empty() { "field" } else { wanted };
         let base = wanted.chars().map(plain).collect::<String>();
         let mut name = base.clone();
-        let mut number = 1;
-        while self.names.contains(&name) {
-            number += 1;
+        while self.names.contains_key(&name) {
+            let number = self.names.entry(base.clone()).or_insert(1);
+            *number += 1;
             name = format!("{base}-{number}");
         }
-        self.names.push(name.clone());
+        self.names.insert(name.clone(), 1);
         name
     }
 
     /// Complains about fields which have two lists that would hold together: in
     /// EventBridge the later one replaces the earlier, here both would count.
     fn repeats(&mut self, clauses: &[Clause<'_>]) {
-        let mut known: Vec<String> = Vec::new();
+        let mut known: HashSet<String> = HashSet::new();
         for clause in clauses {
             let fields = fields(clause);
             for field in fields.iter().filter(|field| known.contains(&field.name())) {
@@ -181,17 +193,29 @@ impl Translator<'_> {
     }
 }
 
+/// A path of the alternative, if every event fits all of them.
+fn always(entries: &[Entry]) -> Option<&str> {
+    let mut first = None;
+    for entry in entries {
+        match entry {
+            Entry::Always { path } | Entry::AlwaysOr { path } => first = first.or(Some(path.as_str())),
+            Entry::Condition { .. } | Entry::Group(_) => return None,
+        }
+    }
+    first
+}
+
 /// How many choices of alternatives an entry has.
 fn choices(entry: &Entry) -> usize {
     let all = |entries: &Vec<Entry>| entries.iter().map(choices).fold(1, usize::saturating_mul);
     match entry {
-        Entry::Condition { .. } | Entry::Always { .. } => 1,
+        Entry::Condition { .. } | Entry::Always { .. } | Entry::AlwaysOr { .. } => 1,
         Entry::Group(group) => group.alternatives.iter().map(all).fold(0, usize::saturating_add),
     }
 }
 
 /// All fields of a clause, also those in alternatives.
-fn fields<'c, 'p>(clause: &'c Clause<'p>) -> Vec<&'c Field<'p>> {
+pub(super) fn fields<'c, 'p>(clause: &'c Clause<'p>) -> Vec<&'c Field<'p>> {
     match clause {
         Clause::Field(field) => vec![field],
         Clause::Or(or) => or.alternatives.iter().flatten().flat_map(fields).collect(),

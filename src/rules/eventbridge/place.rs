@@ -1,14 +1,20 @@
 //! Where a field of a pattern is in our events.
 
+use super::json::Key;
 use super::pattern::Field;
 use crate::rules::path::{Path, PathError, Root};
 use crate::rules::problem::Problem;
 
-/// Our path to a field. Without a `root`, the pattern is asked of the envelope
-/// of EventBridge: `detail` is our `data`, `detail-type` our `type`, and what we
-/// have no attribute for is in `meta`.
+/// Our path to a field, or why there is none. Without a `root`, the pattern is
+/// asked of the envelope of EventBridge: `detail` is our `data`, `detail-type` our
+/// `type`, and what we have no attribute for is in `meta`.
 pub(super) fn path(field: &Field<'_>, root: Option<&Path>) -> Result<String, Problem> {
     let keys = field.keys.iter().map(|key| key.text.as_str()).collect::<Vec<_>>();
+    if root.is_none()
+        && let Some(problem) = field.keys.first().and_then(|key| joined(key))
+    {
+        return Err(problem);
+    }
     let text = match (root, keys.as_slice()) {
         (Some(root), keys) => with_keys(root.as_str(), keys),
         (None, [first, rest @ ..]) => match attribute(first) {
@@ -24,6 +30,16 @@ pub(super) fn path(field: &Field<'_>, root: Option<&Path>) -> Result<String, Pro
     let PathError { message, help, .. } = error;
     let problem = Problem::error(field.key_span(), message).label("in an event of ours");
     Err(Problem { help, ..problem })
+}
+
+/// What is wrong with a first key such as `detail.state`. EventBridge takes it for
+/// `state` in `detail`; to us it would be one key of `meta`, which no event has.
+fn joined(key: &Key) -> Option<Problem> {
+    let (first, rest) = key.text.split_once('.')?;
+    attribute(first)?;
+    let message = format!("`{}` is `{rest}` in `{first}` to EventBridge, and one key here", key.text);
+    let problem = Problem::error(key.span.clone(), message).label("two keys in one");
+    Some(problem.help(format!("write `\"{first}\": {{ \"{rest}\": … }}`")))
 }
 
 /// The attribute of ours which a key of the envelope is.

@@ -5,8 +5,10 @@
 
 use super::matcher::{Bound, Matcher, Scalar, TextTest};
 use super::write::quoted;
-use crate::rules::condition::{Fold, Literal, fold};
-use std::borrow::Cow;
+use crate::rules::condition::{Fold, fold};
+use crate::rules::value::canonical;
+use serde_json::Number;
+use std::collections::HashSet;
 
 /// What a list comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +23,34 @@ pub(super) enum Specs {
 
 /// Entries of one kind.
 enum Kind<'m> {
-    Values(Vec<&'m Scalar>),
-    Texts(TextTest, Vec<&'m str>),
+    Values(Distinct<&'m Scalar>),
+    Texts(TextTest, Distinct<&'m str>),
     /// Operators which cannot be put together with others.
     Alone(String),
+}
+
+/// Things in the order in which they came, each once.
+struct Distinct<T> {
+    list: Vec<T>,
+    /// The keys of those in the list, as lists may be long.
+    keys: HashSet<String>,
+}
+
+impl<T: Copy> Distinct<T> {
+    /// The things; those with equal keys are the same.
+    fn new(things: impl IntoIterator<Item = T>, key: impl Fn(T) -> String) -> Self {
+        let mut distinct = Self { list: Vec::new(), keys: HashSet::new() };
+        distinct.add(things, key);
+        distinct
+    }
+
+    fn add(&mut self, things: impl IntoIterator<Item = T>, key: impl Fn(T) -> String) {
+        for thing in things {
+            if self.keys.insert(key(thing)) {
+                self.list.push(thing);
+            }
+        }
+    }
 }
 
 /// Puts the entries of a list together.
@@ -65,19 +91,17 @@ fn kinds(matchers: &[Matcher]) -> Vec<Kind<'_>> {
 
 fn kind(matcher: &Matcher) -> Option<Kind<'_>> {
     Some(match matcher {
-        Matcher::Is(scalar) => Kind::Values(vec![scalar]),
-        Matcher::Text(test, text) => Kind::Texts(*test, vec![text.as_str()]),
+        Matcher::Is(scalar) => Kind::Values(Distinct::new([scalar], value)),
+        Matcher::Text(test, text) => texts(*test, std::slice::from_ref(text)),
         Matcher::Numeric(bounds) => Kind::Alone(range(bounds)),
         Matcher::NoneOf(values) => Kind::Alone(none_of(values)),
-        Matcher::NoText(test, texts) => {
-            let mut kind = Kind::Texts(*test, Vec::new());
-            for text in texts {
-                kind.absorbs(&Kind::Texts(*test, vec![text.as_str()]));
-            }
-            Kind::Alone(format!("not = {}", kind.spec()))
-        }
+        Matcher::NoText(test, list) => Kind::Alone(format!("not = {}", texts(*test, list).spec())),
         Matcher::Exists(_) => return None,
     })
+}
+
+fn texts(test: TextTest, list: &[String]) -> Kind<'_> {
+    Kind::Texts(test, Distinct::new(list.iter().map(String::as_str), |text| spelling(text, test.fold())))
 }
 
 fn range(bounds: &[Bound]) -> String {
@@ -86,9 +110,7 @@ fn range(bounds: &[Bound]) -> String {
 }
 
 fn none_of(values: &[Scalar]) -> String {
-    let mut distinct: Vec<&Scalar> = Vec::new();
-    add(&mut distinct, values.iter(), |one, other| literal(one) == literal(other));
-    match distinct.as_slice() {
+    match Distinct::new(values, value).list.as_slice() {
         [only] => format!("not = {}", scalar(only)),
         several => format!("not_in = {}", list(several.iter().map(|value| scalar(value)))),
     }
@@ -99,12 +121,12 @@ impl<'m> Kind<'m> {
     fn absorbs(&mut self, other: &Kind<'m>) -> bool {
         match (self, other) {
             (Self::Values(values), Kind::Values(more)) => {
-                add(values, more.iter().copied(), |one, other| literal(one) == literal(other));
+                values.add(more.list.iter().copied(), value);
                 true
             }
             (Self::Texts(test, texts), Kind::Texts(same, more)) if *test == *same => {
                 let how = test.fold();
-                add(texts, more.iter().copied(), |one, other| spelling(one, how) == spelling(other, how));
+                texts.add(more.list.iter().copied(), |text| spelling(text, how));
                 true
             }
             (Self::Alone(operators), Kind::Alone(same)) => *operators == *same,
@@ -115,7 +137,7 @@ impl<'m> Kind<'m> {
     /// What stands beside the path.
     fn spec(&self) -> String {
         match self {
-            Self::Values(values) => match values.as_slice() {
+            Self::Values(values) => match values.list.as_slice() {
                 [only] => scalar(only),
                 several => list(several.iter().map(|value| scalar(value))),
             },
@@ -126,13 +148,13 @@ impl<'m> Kind<'m> {
     /// The operators by themselves, so that another can stand beside them.
     fn operators(&self) -> String {
         match self {
-            Self::Values(values) => match values.as_slice() {
+            Self::Values(values) => match values.list.as_slice() {
                 [Scalar::Null] => "is = \"null\"".to_owned(),
                 [only] => format!("eq = {}", scalar(only)),
                 several => format!("in = {}", list(several.iter().map(|value| scalar(value)))),
             },
             Self::Texts(test, texts) => {
-                let texts = match texts.as_slice() {
+                let texts = match texts.list.as_slice() {
                     [only] => quoted(only),
                     several => list(several.iter().map(|text| quoted(text))),
                 };
@@ -143,30 +165,26 @@ impl<'m> Kind<'m> {
     }
 }
 
-/// Adds what is not there yet.
-fn add<T: Copy>(list: &mut Vec<T>, more: impl Iterator<Item = T>, same: impl Fn(T, T) -> bool) {
-    for new in more {
-        if !list.iter().any(|known| same(*known, new)) {
-            list.push(new);
-        }
-    }
-}
-
-fn spelling(text: &str, how: Fold) -> Cow<'_, str> {
+/// The text as the test compares it.
+fn spelling(text: &str, how: Fold) -> String {
     match how {
-        Fold::Exact => Cow::Borrowed(text),
-        Fold::Insensitive => Cow::Owned(fold(text)),
+        Fold::Exact => text.to_owned(),
+        Fold::Insensitive => fold(text),
     }
 }
 
-/// The value as conditions compare it: numbers by value.
-fn literal(scalar: &Scalar) -> Option<Literal> {
-    Some(match scalar {
-        Scalar::Null => Literal::Null,
-        Scalar::Bool(bool) => Literal::Bool(*bool),
-        Scalar::Number(digits) => Literal::Number(serde_json::from_str(digits).ok()?),
-        Scalar::Text(text) => Literal::Text(text.as_str().into()),
-    })
+/// The value as conditions compare it, numbers by value: other values have other
+/// texts.
+fn value(scalar: &Scalar) -> String {
+    match scalar {
+        Scalar::Null => "null".to_owned(),
+        Scalar::Bool(bool) => bool.to_string(),
+        Scalar::Number(digits) => match serde_json::from_str::<Number>(digits) {
+            Ok(number) => canonical(&number),
+            Err(_) => digits.clone(),
+        },
+        Scalar::Text(text) => format!("\"{text}"),
+    }
 }
 
 /// The value in TOML. Every number of JSON is one there, digit by digit.

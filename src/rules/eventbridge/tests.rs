@@ -87,6 +87,31 @@ fn what_may_be_missing_is_said_beside_the_rest() {
 }
 
 #[test]
+fn an_alternative_which_every_event_fits_ends_the_choice() {
+    let want = "# An alternative lets \"data.a\" be there or not: every event fits.";
+    check(r#"{"$or": [{"b": [1]}, {"a": [{"exists": false}, {"exists": true}]}]}"#, want);
+    let inner = r#"{"$or": [{"a": [{"exists": false}, {"exists": true}]}, {"c": [2]}]}"#;
+    check(&format!(r#"{{"$or": [{{"b": [1]}}, {inner}]}}"#), want);
+    // Together with another condition it says something.
+    let want = r#"
+[[when.any_of.or1]]
+"data.b" = 1
+
+[[when.any_of.or1]]
+# "data.a" may be there or not: every event fits.
+"data.c" = 2"#;
+    check(r#"{"$or": [{"b": [1]}, {"a": [{"exists": false}, {"exists": true}], "c": [2]}]}"#, want);
+}
+
+#[test]
+fn long_lists_have_each_value_once() {
+    let list = |suffix: &str| (0..5000).map(|n| format!("{n}{suffix}")).collect::<Vec<_>>().join(",");
+    let text = imported(&format!(r#"{{"a": [{},{}]}}"#, list(""), list(".0")), &below_data());
+    let want = format!("\"data.a\" = [{}]\n", list("").replace(',', ", "));
+    assert!(text.contains(&want), "{}", text.len());
+}
+
+#[test]
 fn entries_of_several_kinds_are_alternatives() {
     let want = r#"
 [[when.any_of.state]]
@@ -307,11 +332,27 @@ fn what_a_routine_cannot_say_is_named() {
     // The name of a field, to EventBridge.
     check_refused(r#"{"$or": {"a": [1]}}"#, "unsupported", r#"{"a": [1]}"#);
     // No text is a number.
-    check_refused(
-        r#"{"source": [{"numeric": [">", 1]}]}"#,
-        "unsupported",
-        r#"{"source": [{"numeric": [">", 1]}]}"#,
-    );
+    check_refused(r#"{"source": [{"numeric": [">", 1]}]}"#, "unsupported", r#"[{"numeric": [">", 1]}]"#);
+    check_refused(r#"{"account": ["1"], "time": [null]}"#, "unsupported", "[null]");
+    // A key of `meta` which no event has, to us.
+    check_refused(r#"{"detail.state": ["off"]}"#, "unsupported", r#""detail.state""#);
+    check_refused(r#"{"source.a": ["b"]}"#, "unsupported", r#""source.a""#);
+}
+
+#[test]
+fn dots_in_other_keys_are_parts_of_them() {
+    let text = imported(r#"{"my.key": [1], "detail": {"source.a": [2]}}"#, &Options::default());
+    assert!(text.contains("'meta.\"my.key\"' = 1\n'data.\"source.a\"' = 2\n"), "{text}");
+    check(r#"{"detail.state": ["off"]}"#, r#"'data."detail.state"' = "off""#);
+}
+
+#[test]
+fn many_problems_are_counted() {
+    let fields = (0..60).map(|n| format!(r#""a{n}": 1"#)).collect::<Vec<_>>().join(", ");
+    let (problems, kind) = refusal(&format!("{{{fields}}}"));
+    let last = problems.iter().last().unwrap();
+    let want = "more is wrong with this pattern, in 10 places";
+    assert_eq!((kind, problems.len(), last.message.as_str()), ("invalid", PROBLEMS_MAX + 1, want));
 }
 
 #[test]

@@ -65,6 +65,10 @@ fn table(out: &mut String, entries: &[Entry], header: &str) {
             Entry::Always { path } => {
                 line(out, format_args!("# {} may be there or not: every event fits.", quoted(path)));
             }
+            Entry::AlwaysOr { path } => {
+                let path = quoted(path);
+                line(out, format_args!("# An alternative lets {path} be there or not: every event fits."));
+            }
             Entry::Group(_) => {}
         }
     }

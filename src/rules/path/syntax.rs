@@ -119,6 +119,7 @@ fn unexpected(c: char, at: usize) -> PathError {
 pub(super) fn unknown_root(segment: &Segment, roots: Roots) -> PathError {
     let names = roots.names();
     let help = match closest(&segment.key, names.iter().copied()) {
+        _ if segment.key == "row" => "rows come with `[each]` for events, and with `[on.query]`".to_owned(),
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("a path begins with one of {}", listed(names)),
     };

@@ -82,7 +82,9 @@ const KEYS: Keys<'static> = Keys {
     later: &[],
 };
 
-/// Reads `[[tests]]` of the whole file; without it there are no tests.
+/// Reads `[[tests]]` of the whole file; without it there are no tests. One which
+/// cannot be read is complained about and left out, so that the others are looked
+/// at all the same; the complaint keeps the routine from being used.
 pub(super) fn parse(findings: &mut Findings, root: &Table<'_>) -> Option<Vec<Case>> {
     let Some(value) = root.get("tests") else {
         return Some(Vec::new());
@@ -93,20 +95,16 @@ pub(super) fn parse(findings: &mut Findings, root: &Table<'_>) -> Option<Vec<Cas
         return None;
     }
     let mut cases: Vec<Case> = Vec::new();
-    let mut all = true;
     for table in tables(findings, "tests", value)? {
-        match case(findings, &table) {
-            Some(case) if cases.iter().any(|known| known.name == case.name) => {
-                let message = format!("there are two tests `{}`", case.name);
-                let problem = Problem::error(case.span, message).label("the other one is above");
-                findings.push(problem.help("say what is different in this one"));
-                all = false;
-            }
-            Some(case) => cases.push(case),
-            None => all = false,
+        let Some(case) = case(findings, &table) else { continue };
+        if cases.iter().any(|known| known.name == case.name) {
+            let message = format!("there are two tests `{}`", case.name);
+            let problem = Problem::error(case.span.clone(), message).label("the other one is above");
+            findings.push(problem.help("say what is different in this one"));
         }
+        cases.push(case);
     }
-    all.then_some(cases)
+    Some(cases)
 }
 
 fn case(findings: &mut Findings, table: &Table<'_>) -> Option<Case> {

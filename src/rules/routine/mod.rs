@@ -96,11 +96,10 @@ pub fn check(name: &RoutineName, file: &str, text: &str) -> (Option<Routine>, Pr
         return (None, problems);
     }
     let (document, errors) = DeTable::parse_recoverable(text);
-    let broken = !errors.is_empty();
     syntax::problems(text, &errors).into_iter().for_each(|problem| problems.push(problem));
     let start = start(document.get_ref());
     let root = Table::new(document.get_ref(), start.clone());
-    let mut findings = Findings::new(problems, broken);
+    let mut findings = Findings::new(problems, syntax::unreadable(&errors));
     let routine = routine(&mut findings, name, &root, start);
     let problems = findings.into_problems();
     (routine.filter(|_| !problems.has_errors()), problems)

@@ -44,7 +44,8 @@ pub(super) fn sql(findings: &mut Findings, table: &Table<'_>, verbs: &Verbs) -> 
         return Some(sql);
     }
     let words = listed(verbs.verbs.iter().copied().filter(|verb| *verb != "("));
-    let message = format!("the statement of {} begins with {words}, not with `{}`", verbs.owner, sql.verb());
+    let message =
+        format!("the statement of {} begins with one of {words}, not with `{}`", verbs.owner, sql.verb());
     findings.push(Problem::error(text.span, message).label("another kind of statement").help(verbs.help));
     None
 }
@@ -67,7 +68,21 @@ pub(super) fn params<T>(
 
 /// A value which stands for itself.
 pub(super) fn literal(findings: &mut Findings, value: &Value<'_>) -> Option<serde_json::Value> {
-    constant(findings, "params", value)
+    let literal = constant(findings, "params", value)?;
+    if !holds_zero(&literal) {
+        return Some(literal);
+    }
+    let problem = Problem::error(value.span(), "a value of PostgreSQL cannot hold the character 0");
+    findings.push(problem.label("holds it").help("remove it"));
+    None
+}
+
+fn holds_zero(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(values) => values.iter().any(holds_zero),
+        _ => false,
+    }
 }
 
 /// Complains about parameters without a value, and values without a parameter.

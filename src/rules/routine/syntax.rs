@@ -20,9 +20,16 @@ pub(super) fn problems(text: &str, errors: &[Error]) -> Vec<Problem> {
     problems
 }
 
+/// Where the text begins to be unreadable. A key which is given twice can be
+/// read well.
+pub(super) fn unreadable(errors: &[Error]) -> Option<usize> {
+    let broken = errors.iter().filter(|error| error.message() != DUPLICATE);
+    broken.map(|error| error.span().map_or(0, |span| span.start)).min()
+}
+
 fn problem(text: &str, error: &Error) -> Problem {
     let span = error.span().unwrap_or(0..0);
-    if error.message() == "duplicate key" {
+    if error.message() == DUPLICATE {
         let key = text.get(span.clone()).unwrap_or_default().trim_matches(['"', '\'']);
         let problem = Problem::error(span, format!("`{key}` is given twice"));
         return problem.label("given again").help("keep one of the two");
@@ -31,6 +38,18 @@ fn problem(text: &str, error: &Error) -> Problem {
         Some((what, expected)) => (what, format!("expected {expected}")),
         None => (error.message(), "cannot be read".to_owned()),
     };
-    let help = "text stands in quotes, a line holds one `key = value`, and `[names]` begin tables";
+    let (at, message) = (span.start, error.message());
+    let help = match text.get(at..).unwrap_or_default() {
+        _ if message.contains("escape") => "in single quotes a backslash stands for itself: `regex = '\\d+'`",
+        rest if rest.starts_with("null") => {
+            "TOML has no null: leave the key out, or write `{ is = \"null\" }`"
+        }
+        _ => HELP,
+    };
     Problem::error(span, format!("this is not TOML: {what}")).label(expected).help(help)
 }
+
+/// How the TOML reader calls a key which is given twice.
+const DUPLICATE: &str = "duplicate key";
+
+const HELP: &str = "text stands in quotes, a line holds one `key = value`, and `[names]` begin tables";

@@ -13,14 +13,21 @@ pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 /// The problems found so far.
 pub(super) struct Findings {
     problems: Problems,
-    /// Whether the TOML itself is broken. Then what seems to be missing may only
-    /// have been unreadable, and is not complained about.
-    broken: bool,
+    /// Where the line begins on which the TOML itself is broken. Then what seems
+    /// to be missing may only have been unreadable, and what follows may not be
+    /// what was meant; neither is complained about.
+    broken: Option<usize>,
 }
 
 impl Findings {
-    pub(super) fn new(problems: Problems, broken: bool) -> Self {
-        Self { problems, broken }
+    /// `problems` are those of the TOML itself, and `first` is where it begins to
+    /// be unreadable.
+    pub(super) fn new(problems: Problems, first: Option<usize>) -> Self {
+        let line = |at: usize| {
+            let before = problems.text().get(..at).unwrap_or_default();
+            before.rfind('\n').map_or(0, |newline| newline + 1)
+        };
+        Self { broken: first.map(line), problems }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -28,12 +35,14 @@ impl Findings {
     }
 
     pub(super) fn push(&mut self, problem: Problem) {
-        self.problems.push(problem);
+        if self.broken.is_none_or(|line| problem.span.start < line) {
+            self.problems.push(problem);
+        }
     }
 
     /// Notes that something is not there.
     pub(super) fn missing(&mut self, problem: Problem) {
-        if !self.broken {
+        if self.broken.is_none() {
             self.problems.push(problem);
         }
     }

@@ -18,6 +18,7 @@ use super::trigger::TypePattern;
 use crate::rules::condition::Condition;
 use crate::rules::path::{Path, PathError, Quantifier, Root, Step};
 use crate::rules::problem::{Level, Problem};
+use crate::rules::text::{closest, listed};
 use crate::rules::when::{AnyOf, COMBINATIONS_MAX, Clause, When};
 use groups::Group;
 use operators::{Inside, Place};
@@ -134,6 +135,9 @@ fn clauses(findings: &mut Findings, table: &Table<'_>, ground: Ground) -> Read {
     for (key, value) in table.entries() {
         if key.text == "any_of" {
             groups::read(findings, &key, value, ground, &mut read);
+        } else if ground.paths == Paths::Event && groups::is_misspelt(&key, value) {
+            groups::complain(findings, &key);
+            read.whole = false;
         } else if unquoted::is_nested(findings.text(), &key, value, ground.paths) {
             unquoted::complain(findings, key.text, value, ground.paths);
             read.whole = false;
@@ -168,8 +172,51 @@ fn path(findings: &mut Findings, key: &Text<'_>, paths: Paths) -> Option<Path> {
     };
     let span = key.part(findings.text(), span);
     let problem = Problem::error(span, message).label("in this path");
+    let help = meant(key.text, paths).or(help);
     findings.push(Problem { help, ..problem });
     None
+}
+
+/// Where a path of the event begins otherwise than ours do: names which others
+/// give to `data`, `old` and `meta`, and what stands before all paths elsewhere.
+const ELSEWHERE: [(&str, &str); 13] = [
+    ("event.", ""),
+    ("$.", ""),
+    ("detail.", "data."),
+    ("payload.", "data."),
+    ("body.", "data."),
+    ("new.", "data."),
+    ("after.", "data."),
+    ("before.", "old."),
+    ("previous.", "old."),
+    ("metadata.", "meta."),
+    ("headers.", "meta."),
+    ("detail-type", "type"),
+    ("tenant_id", "tenant"),
+];
+
+/// The path which was probably meant, where it is more than a misspelt word: one
+/// as others write it, or one from which `data` was left out.
+fn meant(text: &str, paths: Paths) -> Option<String> {
+    let begins = text.split(['.', '[']).next().unwrap_or_default();
+    let is_known = Root::ALL.iter().any(|root| root.as_str() == begins);
+    if paths == Paths::Element || is_known || matches!(begins, "row" | "tick") {
+        return None;
+    }
+    let other = ELSEWHERE.iter().find_map(|(theirs, ours)| {
+        let path = text.strip_prefix(*theirs).map(|rest| format!("{ours}{rest}"));
+        path.filter(|path| Path::parse(path).is_ok())
+    });
+    if let Some(path) = other {
+        return Some(format!("write {}", in_quotes(&path)));
+    }
+    if closest(begins, Root::ALL.map(Root::as_str)).is_some() {
+        return None;
+    }
+    let inside = format!("data.{text}");
+    let path = Path::parse(&inside).is_ok().then(|| in_quotes(&inside))?;
+    let roots = listed(Root::ALL.map(Root::as_str));
+    Some(format!("what happened is in `data`: write {path}; a path begins with one of {roots}"))
 }
 
 /// Whether a condition at this path may hold though no element passes its tests.

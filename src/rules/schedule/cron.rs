@@ -12,17 +12,19 @@
 //! decides how the schedule behaves when the clock changes, see
 //! [`Cron::is_wildcard`].
 //!
-//! The calendar is croner's work. It is asked about civil times only, and never
-//! about zones: it would lose ticks in gaps. Texts reach it after every word was
-//! checked here, since its errors do not say where they are.
+//! There may be a hundred thousand of them, so an expression is small: what it
+//! means is a handful of integers, see `calendar`, and beside them there is one
+//! allocation for its text, as it was written and as it is compared.
 
-use super::field::{DAY_OF_MONTH, DAY_OF_WEEK, HOUR, MINUTE, MONTH, Piece, SECOND};
-use croner::Weekday;
-use croner::parser::{CronParser, Seconds, Year};
-use croner::time::days_in_month;
+use super::calendar::{Calendar, Join, Weekdays};
+use super::field::{FIELDS, Piece, Values};
 use jiff::civil::DateTime;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// The most bytes of an expression. A list of all values of all fields has some
+/// hundred; this bounds what reading one costs.
+pub const LENGTH_MAX: usize = 4096;
 
 /// Why a text is no cron expression, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +39,12 @@ pub struct CronError {
 /// A cron expression. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cron {
-    text: Arc<str>,
-    rule: Arc<croner::Cron>,
+    /// The expression as it was written, and behind it its canonical form.
+    texts: Arc<str>,
+    /// The bytes of the first of them.
+    written: u16,
     wildcard: bool,
+    calendar: Calendar,
 }
 
 impl Cron {
@@ -48,7 +53,8 @@ impl Cron {
     ///
     /// # Errors
     ///
-    /// If it is none, or names only days which never come, such as 31 February.
+    /// If it is none, is longer than [`LENGTH_MAX`], or names only days which
+    /// never come, such as 31 February.
     pub fn parse(text: &str) -> Result<Self, CronError> {
         let words = Piece::words(text);
         match words.as_slice() {
@@ -62,46 +68,49 @@ impl Cron {
     }
 
     fn from_fields(text: &str, fields: &[Piece<'_>]) -> Result<Self, CronError> {
-        let (second, minute, hour, day, month, weekday) = match fields {
-            [minute, hour, day, month, weekday] => (None, minute, hour, day, month, weekday),
-            [second, minute, hour, day, month, weekday] => (Some(second), minute, hour, day, month, weekday),
+        let fields = match *fields {
+            [minute, hour, day, month, weekday] => {
+                let second = Piece { text: "0", at: minute.at };
+                [second, minute, hour, day, month, weekday]
+            }
+            [second, minute, hour, day, month, weekday] => [second, minute, hour, day, month, weekday],
             _ => return Err(miscounted(text, fields)),
         };
-        let canonical = [
-            second.map_or(Ok("0".to_owned()), |second| SECOND.canonical(*second))?,
-            MINUTE.canonical(*minute)?,
-            HOUR.canonical(*hour)?,
-            DAY_OF_MONTH.canonical(*day)?,
-            MONTH.canonical(*month)?,
-            DAY_OF_WEEK.canonical(*weekday)?,
-        ];
-        let starred = |field: &Piece<'_>| field.text.starts_with(['*', '?']);
-        let rule = CronParser::builder()
-            .seconds(Seconds::Required)
-            .year(Year::Disallowed)
-            .dom_and_dow(starred(day) || starred(weekday))
-            .build()
-            .parse(&canonical.join(" "))
-            .map_err(|error| CronError { message: error.to_string(), span: extent(text, fields) })?;
-        if !comes(&rule) {
+        let Some(written) = u16::try_from(text.len()).ok().filter(|_| text.len() <= LENGTH_MAX) else {
+            let message = format!("the expression is too long: it has at most {LENGTH_MAX} bytes");
+            return Err(CronError { message, span: extent(text, &fields) });
+        };
+        let mut texts = text.to_owned();
+        let mut values = [Values::default(); 6];
+        for ((known, field), values) in FIELDS.iter().zip(fields).zip(&mut values) {
+            if texts.len() > text.len() {
+                texts.push(' ');
+            }
+            *values = known.read(field, &mut texts)?;
+        }
+        let [_, minute, hour, day, month, weekday] = fields;
+        let starred = |field: Piece<'_>| field.text.starts_with(['*', '?']);
+        let join = if starred(day) || starred(weekday) { Join::Both } else { Join::Either };
+        let calendar = compiled(values, join);
+        if !calendar.comes() {
             let message = format!("such a day never comes: day `{}` of month `{}`", day.text, month.text);
             return Err(CronError { message, span: day.at..month.span().end });
         }
         let wildcard = minute.text.starts_with('*') || hour.text.starts_with('*');
-        Ok(Self { text: text.into(), rule: Arc::new(rule), wildcard })
+        Ok(Self { texts: texts.into(), written, wildcard, calendar })
     }
 
     /// The expression as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.texts[..usize::from(self.written)]
     }
 
     /// The expression in six fields and without names: the same for two
     /// spellings of one schedule.
     #[must_use]
     pub fn canonical(&self) -> &str {
-        self.rule.as_str()
+        &self.texts[usize::from(self.written)..]
     }
 
     /// Whether the minute or the hour begins with `*`.
@@ -117,16 +126,32 @@ impl Cron {
     }
 
     /// The first civil time after `from` which the expression names; none if
-    /// that is beyond the year 4999.
+    /// that is beyond the year 9999.
     #[must_use]
     pub fn civil_after(&self, from: DateTime) -> Option<DateTime> {
-        self.rule.find_next_occurrence(&from, false).ok()
+        self.calendar.after(from)
     }
 
-    /// The first civil time at or after `from`, which is in whole seconds.
+    /// The first civil time at or after `from` which the expression names; none
+    /// if that is beyond the year 9999.
     #[must_use]
     pub fn civil_at_or_after(&self, from: DateTime) -> Option<DateTime> {
-        self.rule.find_next_occurrence(&from, true).ok()
+        self.calendar.at_or_after(from)
+    }
+}
+
+/// The values of the six fields as a calendar. None has bits beyond those of
+/// its set: each word was checked against its field.
+fn compiled(values: [Values; 6], join: Join) -> Calendar {
+    let [seconds, minutes, hours, days, months, weekdays] = values;
+    Calendar {
+        seconds: seconds.set,
+        minutes: minutes.set,
+        hours: hours.set as u32,
+        days: days.set as u32,
+        months: months.set as u16,
+        weekdays: Weekdays { every: weekdays.weekdays(), nth: weekdays.nth, last: weekdays.last },
+        join,
     }
 }
 
@@ -166,21 +191,6 @@ fn extent(text: &str, fields: &[Piece<'_>]) -> Range<usize> {
         [only] => only.span(),
         [] => 0..text.len(),
     }
-}
-
-/// Whether some day of some year matches. Over the years every date falls on
-/// every weekday, the leap day too, so a leap year, another one and all weekdays
-/// for each date stand for all of them.
-fn comes(rule: &croner::Cron) -> bool {
-    let months = |year: i32| (1..=12).map(move |month: u32| (year, month));
-    let months = [2023, 2024].into_iter().flat_map(months);
-    months
-        .filter(|(_, month)| rule.pattern.month_match(*month).unwrap_or(false))
-        .flat_map(|(year, month)| (1..=days_in_month(year, month)).map(move |day| (year, month, day)))
-        .any(|(year, month, day)| {
-            let mut weekdays = (0..7).map(Weekday::from_days_from_sunday);
-            weekdays.any(|weekday| rule.pattern.day_match(year, month, day, weekday).unwrap_or(false))
-        })
 }
 
 #[cfg(test)]

@@ -1,9 +1,16 @@
 //! One field of a cron expression: checked word by word, so that an error can
-//! point at the guilty one, and rewritten for croner.
+//! point at the guilty one, and made a set of values.
 //!
-//! What comes out has numbers for names, a range for a `*` inside a list, and
-//! no step that croner's sixteen bits could not add up. Its meaning is the same.
+//! Beside the set comes its canonical text: numbers for names, a range for a `*`
+//! inside a list, and no step beyond one past the greatest value. That text is
+//! part of what the database keeps of a schedule, so whoever changes how it is
+//! written starts schedules afresh which nobody has edited.
 
+mod term;
+
+pub(super) use self::term::Values;
+
+use self::term::Term;
 use super::cron::CronError;
 use std::ops::Range;
 
@@ -71,10 +78,17 @@ const fn time(noun: &'static str, plural: &'static str, max: u8) -> Field {
     Field { noun, plural, min: 0, max, names: &[], kind: Kind::Plain }
 }
 
-pub(super) const SECOND: Field = time("second", "seconds", 59);
-pub(super) const MINUTE: Field = time("minute", "minutes", 59);
-pub(super) const HOUR: Field = time("hour", "hours", 23);
-pub(super) const DAY_OF_MONTH: Field = Field {
+/// The six fields, in the order in which they are written.
+pub(super) static FIELDS: [Field; 6] = [
+    time("second", "seconds", 59),
+    time("minute", "minutes", 59),
+    time("hour", "hours", 23),
+    DAY_OF_MONTH,
+    Field { noun: "month", plural: "months", min: 1, max: 12, names: &MONTHS, kind: Kind::Plain },
+    DAY_OF_WEEK,
+];
+
+const DAY_OF_MONTH: Field = Field {
     noun: "day of the month",
     plural: "days of the month",
     min: 1,
@@ -82,9 +96,8 @@ pub(super) const DAY_OF_MONTH: Field = Field {
     names: &[],
     kind: Kind::DayOfMonth,
 };
-pub(super) const MONTH: Field =
-    Field { noun: "month", plural: "months", min: 1, max: 12, names: &MONTHS, kind: Kind::Plain };
-pub(super) const DAY_OF_WEEK: Field = Field {
+
+const DAY_OF_WEEK: Field = Field {
     noun: "day of the week",
     plural: "days of the week",
     min: 0,
@@ -112,12 +125,14 @@ const DAYS: [(&str, u8); 7] =
     [("SUN", 0), ("MON", 1), ("TUE", 2), ("WED", 3), ("THU", 4), ("FRI", 5), ("SAT", 6)];
 
 impl Field {
-    /// Checks the field and rewrites it for croner.
-    pub(super) fn canonical(&self, field: Piece<'_>) -> Result<String, CronError> {
+    /// Checks the field, and adds it to the canonical text of the expression.
+    pub(super) fn read(&self, field: Piece<'_>, canonical: &mut String) -> Result<Values, CronError> {
         if field.text == "*" || (field.text == "?" && self.kind != Kind::Plain) {
-            return Ok("*".to_owned());
+            canonical.push('*');
+            return Ok(Values::range(self.min, self.last()));
         }
-        let mut values = Vec::new();
+        let mut values = Values::default();
+        let mut terms = String::new();
         let mut at = field.at;
         for text in field.text.split(',') {
             if text.is_empty() {
@@ -125,22 +140,29 @@ impl Field {
                 let comma = Piece { text: ",", at: comma };
                 return Err(comma.error("a value is missing beside this comma"));
             }
-            values.push(self.value(Piece { text, at })?);
+            let term = self.term(Piece { text, at })?;
+            values.add(term);
+            terms.push_str(if terms.is_empty() { "" } else { "," });
+            terms.push_str(&term.to_string());
             at += text.len() + 1;
         }
         // A star in front stands for all values, and makes the field begin with
         // a star; what follows adds nothing.
-        if field.text.starts_with("*,") { Ok("*".to_owned()) } else { Ok(values.join(",")) }
+        if field.text.starts_with("*,") {
+            (terms, values) = ("*".to_owned(), Values::range(self.min, self.last()));
+        }
+        canonical.push_str(&terms);
+        Ok(values)
     }
 
     /// One value of a list: a number or name, a range, a step, or what only
     /// days have.
-    fn value(&self, value: Piece<'_>) -> Result<String, CronError> {
+    fn term(&self, value: Piece<'_>) -> Result<Term, CronError> {
         if value.text.split(['/', '-', '#']).any(str::is_empty) {
             return Err(value.error(format!("`{}` is not complete", value.text)));
         }
         if value.text == "*" {
-            return Ok(format!("{}-{}", self.min, self.last()));
+            return Ok(Term::Range { first: self.min, last: self.last() });
         }
         if let Some((range, step)) = value.split_once('/') {
             return self.stepped(value, range, step);
@@ -150,18 +172,18 @@ impl Field {
         }
         if let Some((first, last)) = value.split_once('-') {
             let (first, last) = self.range(value, first, last)?;
-            return Ok(format!("{first}-{last}"));
+            return Ok(Term::Range { first, last });
         }
         if let Some(before) = value.text.strip_suffix(['L', 'l']) {
             match self.kind {
-                Kind::DayOfMonth if before.is_empty() => return Ok("L".to_owned()),
+                Kind::DayOfMonth if before.is_empty() => return Ok(Term::LastDay),
                 Kind::DayOfWeek if !before.is_empty() => {
-                    return Ok(format!("{}L", self.single(Piece { text: before, ..value })?));
+                    return Ok(Term::LastOf(self.single(Piece { text: before, ..value })?));
                 }
                 _ => {}
             }
         }
-        Ok(self.single(value)?.to_string())
+        self.single(value).map(Term::One)
     }
 
     /// A number or name on its own, where Sunday is always 0.
@@ -187,20 +209,20 @@ impl Field {
         Ok((first, last))
     }
 
-    fn stepped(&self, whole: Piece<'_>, range: Piece<'_>, step: Piece<'_>) -> Result<String, CronError> {
+    fn stepped(&self, whole: Piece<'_>, range: Piece<'_>, step: Piece<'_>) -> Result<Term, CronError> {
         let count = step.text.parse::<u16>().ok().filter(|count| *count > 0 && step.is_number());
         let Some(count) = count else {
             return Err(step.error(format!("`{}` is no step: a step is a whole number from 1", step.text)));
         };
         // A step past the end leaves the first value, as a larger one would.
-        let count = count.min(u16::from(self.max) + 1);
+        let step_capped = count.min(u16::from(self.max) + 1);
         if range.text == "*" {
-            return Ok(format!("*/{count}"));
+            return Ok(Term::Star { first: self.min, last: self.max, step: step_capped });
         }
         match range.split_once('-') {
             Some((first, last)) => {
                 let (first, last) = self.range(range, first, last)?;
-                Ok(format!("{first}-{last}/{count}"))
+                Ok(Term::Stepped { first, last, step: step_capped })
             }
             None => {
                 let first = self.number(range)?;
@@ -210,13 +232,13 @@ impl Field {
         }
     }
 
-    fn nth(&self, whole: Piece<'_>, day: Piece<'_>, nth: Piece<'_>) -> Result<String, CronError> {
+    fn nth(&self, whole: Piece<'_>, day: Piece<'_>, nth: Piece<'_>) -> Result<Term, CronError> {
         if self.kind != Kind::DayOfWeek {
             return Err(whole.error("`#` is for days of the week, as in `FRI#2`"));
         }
         let day = self.single(day)?;
         match nth.text.parse::<u8>() {
-            Ok(nth_number @ 1..=5) if nth.is_number() => Ok(format!("{day}#{nth_number}")),
+            Ok(number @ 1..=5) if nth.is_number() => Ok(Term::Nth { day, nth: number }),
             _ => Err(nth.error("a month has a first to a fifth of a weekday: write `#1` to `#5`")),
         }
     }

@@ -16,6 +16,7 @@
 //! that comes first in the file.
 
 pub mod at;
+mod calendar;
 mod civil;
 pub mod cron;
 pub mod every;

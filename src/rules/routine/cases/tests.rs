@@ -154,8 +154,48 @@ fn two_tests_have_two_names() {
     let one = "name = \"a\"\ngiven = [{ type = \"x\" }]\nbecause = \"on.event.type\"\n";
     let message = "there are two tests `a`";
     check(EVENT, &format!("{one}[[tests]]\n{one}"), &[(message, "\"a\"")]);
+    let twice = one.replace("on.event.type", "when.data.x");
+    check(
+        EVENT,
+        &format!("{one}[[tests]]\n{twice}"),
+        &[(message, "\"a\""), ("this routine has no condition `when.data.x`", "\"when.data.x\"")],
+    );
     let text = format!("{EVENT}[tests]\n{one}");
     assert_eq!(problems(&text), [("a routine has a list of tests".to_owned(), "tests".to_owned())]);
+}
+
+#[test]
+fn a_test_which_cannot_be_read_hides_no_other() {
+    let first = "name = \"a\"\ngiven = [{ type = \"x\", at = \"soon\" }]\nbecause = \"when.data.x\"\n";
+    let second = "name = \"b\"\ngiven = [{ type = \"x\" }]\nbecause = \"when.data.y\"\n";
+    check(
+        EVENT,
+        &format!("{first}[[tests]]\n{second}"),
+        &[
+            ("`at` is no moment: expected number at 0", "\"soon\""),
+            ("this routine has no condition `when.data.y`", "\"when.data.y\""),
+        ],
+    );
+}
+
+#[test]
+fn a_reason_which_the_routine_does_not_have_is_explained() {
+    let help = |routine: &str, because: &str| {
+        let text = format!(
+            "{routine}[[tests]]\nname = \"a\"\ngiven = [{{ type = \"x\" }}]\nbecause = \"{because}\"\n"
+        );
+        let (_, problems) = routine::check(&RoutineName::parse("r").unwrap(), "r.toml", &text);
+        problems.iter().find_map(|problem| problem.help.clone()).unwrap_or_default()
+    };
+    assert_eq!(help(EVENT, "when.data.amuont"), "did you mean `when.data.amount`?");
+    let all = "an event fails with one of `on.event.type`, `when.data.amount`, `when.data.vip` and \
+               `when.any_of.why`";
+    assert_eq!(help(EVENT, "x"), all);
+    let from = format!("it takes events of all sources, since it has no `from`; {all}");
+    assert_eq!(help(EVENT, "on.event.from"), from);
+    let plain = EVENT.replace("type = [\"refund.*\", \"credit.given\"]", "");
+    let types = "it takes events of all types, since it has no `type`;";
+    assert!(help(&plain, "on.event.type").starts_with(types));
 }
 
 #[test]

@@ -59,10 +59,17 @@ fn known_reason(findings: &mut Findings, word: &Word, reasons: &[String]) {
     }
     let names = || reasons.iter().map(String::as_str);
     let message = format!("this routine has no condition `{}`", word.text);
-    let help = match closest(&word.text, names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if reasons.is_empty() => "every event matches this routine".to_owned(),
-        None => format!("an event fails with one of {}", listed(names())),
+    let all = match reasons {
+        [] => "every event matches this routine".to_owned(),
+        [one] => format!("an event fails with `{one}`"),
+        _ => format!("an event fails with one of {}", listed(names())),
+    };
+    // These names are alike, and neither is meant for the other.
+    let help = match (word.text.as_str(), closest(&word.text, names())) {
+        ("on.event.type", _) => format!("it takes events of all types, since it has no `type`; {all}"),
+        ("on.event.from", _) => format!("it takes events of all sources, since it has no `from`; {all}"),
+        (_, Some(near)) => format!("did you mean `{near}`?"),
+        (_, None) => all,
     };
     findings.push(Problem::error(word.span.clone(), message).label("names no condition").help(help));
 }

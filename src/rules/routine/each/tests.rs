@@ -26,7 +26,7 @@ fn a_query_is_read_with_its_limits() {
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     check("params = []", "`sql` is missing");
-    check("sql = \"delete from a\"", "the statement of `[each]` begins with `select`");
+    check("sql = \"delete from a\"", "the statement of `[each]` begins with one of `select`");
     check("sql = \"select 1; select 2\"", "a routine runs one statement, and this is its second");
     check("sql = \"select $1\"", "`$1` has no value");
     check("sql = \"select $0\"\nparams = [1]", "`$0` has no value");

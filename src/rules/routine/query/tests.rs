@@ -41,6 +41,11 @@ fn what_is_wrong_is_said() {
     check("every = \"1h\"\nsql = \"vacuum a\"", "", "not with `vacuum`");
     check("every = \"1h\"\nsql = \"select $1\"\nparams = [{ get = \"data.x\" }]", "", "no `data.x` to get");
     check("every = \"1h\"\nsql = \"select $1\"\nparams = [{ tick = 1 }]", "", "unknown key `tick`");
+    check(
+        "every = \"1h\"\nsql = \"select $1\"\nparams = [[\"a\\u0000\"]]",
+        "",
+        "cannot hold the character 0",
+    );
     check("every = \"1h\"\nsql = \"select 1\"\nwen = 1", "", "unknown key `wen`");
     check("every = \"1h\"\nsql = \"select 1 as id\"", ITEM, "needs `[flow] dedup`");
 }

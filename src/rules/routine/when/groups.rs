@@ -4,6 +4,7 @@ use super::operators::mistyped;
 use super::{Draft, Ground, Read, clauses};
 use crate::rules::problem::{Level, Problem};
 use crate::rules::routine::table::{Findings, Table, Text, Value, table_of};
+use crate::rules::text::closest;
 use std::ops::Range;
 use toml::de::DeValue;
 
@@ -47,6 +48,34 @@ pub(super) fn read(
     };
     findings.push(problem.help("write `[[when.any_of.why]]`, with a name of yours, for each alternative"));
     read.whole = false;
+}
+
+/// Whether a key of `[when]` was probably meant to be `any_of`: it is called much
+/// like it, and has lists of tables below it.
+pub(super) fn is_misspelt(key: &Text<'_>, value: &Value<'_>) -> bool {
+    let is_group = |value: &Value<'_>| {
+        value.get_ref().as_array().is_some_and(|items| items.iter().any(|item| table_of(item).is_some()))
+    };
+    let has_groups = table_of(value).is_some_and(|table| table.entries().any(|(_, value)| is_group(value)));
+    has_groups && (ALL.contains(&key.text) || closest(key.text, ANY).is_some())
+}
+
+/// What alternatives are called elsewhere.
+const ANY: [&str; 6] = ["any_of", "anyof", "one_of", "oneof", "or", "any"];
+
+/// What is called so elsewhere needs no name here.
+const ALL: [&str; 4] = ["all_of", "allof", "and", "all"];
+
+/// Complains about a key which was meant to be `any_of`, or to be none.
+pub(super) fn complain(findings: &mut Findings, key: &Text<'_>) {
+    let help = if ALL.contains(&key.text) {
+        "conditions beside each other must all hold, so they need no group; alternatives are \
+         `[[when.any_of.why]]`"
+    } else {
+        "did you mean `any_of`?"
+    };
+    let problem = Problem::error(key.span.clone(), format!("unknown key `{}`", key.text));
+    findings.push(problem.label("not a key of `[when]`").help(help));
 }
 
 fn group(findings: &mut Findings, name: &Text<'_>, value: &Value<'_>, ground: Ground) -> Option<Group> {

@@ -184,7 +184,10 @@ fn test(findings: &mut Findings, name: &'static str, value: &Value<'_>, place: P
         "changed" if value.get_ref().as_bool() == Some(true) => Some(Test::Changed),
         "changed" => {
             let help = "what has stayed the same has no test; without `changed`, both match";
-            mistyped(findings, name, value, "`true`", help)
+            let met = value.get_ref().as_bool().map_or(type_name(value), |_| "`false`");
+            let problem = Problem::error(value.span(), format!("`changed` must be `true`, not {met}"));
+            findings.push(problem.label("expected `true`").help(help));
+            None
         }
         "became" => moment(findings, name, value, place).map(Test::Became),
         "was" => moment(findings, name, value, place).map(Test::Was),

@@ -2,8 +2,8 @@
 //!
 //! What can never match is an error; an alternative which cannot be the one is
 //! a warning, as long as another of its group can. Only what is certain is
-//! reported, so nothing is said of conditions on `old`, of those which compare
-//! with it, and of what differs between the elements of an array.
+//! reported, so nothing is said of what differs between the elements of an array,
+//! but for ranges of numbers, which are seldom meant for arrays.
 
 use super::contradiction::{self, Contradiction, Domain};
 use super::groups::Group;
@@ -98,14 +98,15 @@ impl Review<'_> {
             self.push(written.value.clone(), found, stage);
             return false;
         }
-        let clash = known.iter().find_map(|other| clash(&other.condition, &written.condition));
-        match clash {
-            None => true,
-            Some(found) => {
-                self.push(written.key.clone(), found, stage);
-                false
-            }
+        if let Some(found) = known.iter().find_map(|other| clash(&other.condition, &written.condition)) {
+            self.push(written.key.clone(), found, stage);
+            return false;
         }
+        if let Some(found) = known.iter().find_map(|other| needs_array(other, written)) {
+            let stage = Stage { level: Level::Warning, label: "only an array can match" };
+            self.push(written.key.clone(), found, stage);
+        }
+        true
     }
 
     fn group(&mut self, group: &Group, known: &[&Written], stage: Stage) -> bool {
@@ -114,6 +115,7 @@ impl Review<'_> {
             possible |= self.conjunction(&alternative.drafts, known, ALTERNATIVE);
         }
         alternatives::warn_of_needless(self.findings, group);
+        alternatives::warn_of_certain(self.findings, group, known);
         if !possible {
             let message = format!("no alternative of `{}` can hold", group.name);
             let help = "the warnings about them say why".to_owned();
@@ -206,10 +208,44 @@ fn may_have_type(test: &Test, pattern: &TypePattern) -> bool {
 
 /// Why two conditions of one conjunction cannot both hold.
 fn clash(one: &Condition, other: &Condition) -> Option<Contradiction> {
-    if one.looks_back() || other.looks_back() || one.path.root() == Root::Old {
-        return None;
+    let insert = inserts(one, other).or_else(|| inserts(other, one));
+    if insert.is_some() || one.looks_back() || other.looks_back() {
+        return insert;
     }
     lacks(one, other).or_else(|| lacks(other, one)).or_else(|| differs(one, other))
+}
+
+/// A condition which needs a row before, beside one which holds for inserts only.
+fn inserts(one: &Condition, other: &Condition) -> Option<Contradiction> {
+    let no_old = one.path.root() == Root::Old
+        && one.path.steps().is_empty()
+        && one.tests.contains(&Test::Exists(false));
+    let needs_old = |test: &&Test| matches!(test, Test::Changed | Test::Was(_));
+    let test = other.tests.iter().find(needs_old).filter(|_| no_old)?;
+    let message = format!("`{}` never holds while `old` is missing", test.name());
+    let help = "an event without `old` is an insert, which nothing was before; leave one of them out";
+    Some(Contradiction { message, help: help.to_owned() })
+}
+
+/// Two conditions on one path of which no number meets both: only an array does,
+/// with an element for each.
+fn needs_array(one: &Written, other: &Written) -> Option<Contradiction> {
+    let (first, second) = (&one.condition, &other.condition);
+    let same = first.path.root() == second.path.root() && first.path.steps() == second.path.steps();
+    let ranges = |test: &Test| matches!(test, Test::Gt(_) | Test::Gte(_) | Test::Lt(_) | Test::Lte(_));
+    let plain = |condition: &Condition| {
+        condition.missing == MissingPolicy::NoMatch
+            && condition.tests.iter().all(|test| ranges(test) || matches!(test, Test::OneOf(_)))
+    };
+    let tests = [&first.tests[..], &second.tests[..]].concat();
+    if !same || first.path.has_quantifier() || !plain(first) || !plain(second) || !tests.iter().any(ranges) {
+        return None;
+    }
+    let names = [&one.names[..], &other.names[..]].concat();
+    contradiction::find(&tests, &names, Domain::Any)?;
+    let message = format!("no number meets this condition on `{}` and the other one on it", second.path);
+    let help = "only an array meets both, with an element for each; leave one of them out, or change it";
+    Some(Contradiction { message, help: help.to_owned() })
 }
 
 /// What `lower` needs is not there if `upper` holds. Both go through the same

@@ -1,5 +1,6 @@
 //! `[when]` from the outside: what is read, and what is refused in which words.
 
+mod alternatives;
 mod impossible;
 mod language;
 mod refused;

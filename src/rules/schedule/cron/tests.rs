@@ -101,6 +101,48 @@ fn two_spellings_of_one_schedule_are_equal_once_rewritten() {
     assert_ne!(canonical("0 0 *,13 * FRI"), canonical("0 0 1-31,13 * FRI"));
 }
 
+/// What is stored of a schedule is this text: whoever changes it starts
+/// schedules afresh which nobody has edited.
+#[test]
+fn the_canonical_text_stays_what_it_is() {
+    for (text, want) in [
+        ("* * * * *", "0 * * * * *"),
+        ("*/5 * * * * *", "*/5 * * * * *"),
+        ("@weekly", "0 0 0 * * 0"),
+        ("00-010/02 007 1,L dec ?", "0 0-10/2 7 1,L 12 *"),
+        ("*,5 5,* l,* *,1 *,fri", "0 * 5,0-23 L,1-31 * *"),
+        ("0 0 ? * 1,*", "0 0 0 * * 1,0-6"),
+        ("*/90 */99 */40 */13 */8", "0 */60 */24 */32 */13 */8"),
+        ("10-20/65535 0 1-2/1 * 5-7/9", "0 10-20/60 0 1-2/1 * 5-7/8"),
+        ("0 0 * * 7-2,6-0,7-7,0-7,Sun", "0 0 0 * * 0-2,6-7,7-7,0-7,0"),
+        ("0 0 * * fril,5#05,SUN#1,7L", "0 0 0 * * 5L,5#5,0#1,0L"),
+    ] {
+        let cron = Cron::parse(text).unwrap();
+        assert_eq!(cron.canonical(), want);
+        assert_eq!(cron.as_str(), text);
+        // It is an expression, and means the same.
+        let again = Cron::parse(want).unwrap();
+        assert_eq!(again.canonical(), want);
+        assert_eq!((again.calendar, again.wildcard), (cron.calendar, cron.wildcard), "{text}");
+    }
+}
+
+/// There may be a hundred thousand: one allocation each, and this.
+#[test]
+fn an_expression_is_small() {
+    assert_eq!(size_of::<Cron>(), 64);
+    assert_eq!(size_of::<Option<Cron>>(), 64);
+}
+
+#[test]
+fn an_expression_has_a_greatest_length() {
+    let padded = |length: usize| format!("0 9{}* * *", " ".repeat(length - 8));
+    assert!(Cron::parse(&padded(LENGTH_MAX)).is_ok());
+    let error = Cron::parse(&padded(LENGTH_MAX + 1)).unwrap_err();
+    assert_eq!(error.message, "the expression is too long: it has at most 4096 bytes");
+    assert_eq!(error.span, 0..LENGTH_MAX + 1);
+}
+
 #[test]
 fn a_star_in_front_of_minute_or_hour_is_a_wildcard() {
     for (text, wildcard) in [

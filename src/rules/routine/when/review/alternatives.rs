@@ -2,7 +2,7 @@
 //! do.
 
 use super::super::groups::{Alternative, Group};
-use super::super::{Draft, holds_for_no_element};
+use super::super::{Draft, Written, holds_for_no_element};
 use crate::rules::condition::{Condition, Test};
 use crate::rules::problem::Problem;
 use crate::rules::routine::table::Findings;
@@ -32,6 +32,25 @@ pub(super) fn warn_of_needless(findings: &mut Findings, group: &Group) {
         };
         let problem = Problem::warning(alternative.span.clone(), message);
         findings.push(problem.label("changes nothing").help(help));
+    }
+}
+
+/// Warns of an alternative which asks for nothing but what is asked for beside the
+/// group: it always holds where it counts, and with it the group.
+pub(super) fn warn_of_certain(findings: &mut Findings, group: &Group, known: &[&Written]) {
+    let asked = |draft: &Draft| match draft {
+        Draft::Condition(written) => {
+            known.iter().any(|known| condition_implies(&known.condition, &written.condition))
+        }
+        Draft::AnyOf(_) => false,
+    };
+    for alternative in &group.alternatives {
+        if alternative.drafts.iter().all(asked) {
+            let message = format!("this alternative of `{}` is asked for beside the group", group.name);
+            let problem = Problem::warning(alternative.span.clone(), message);
+            let help = "remove the group, or the condition beside it";
+            findings.push(problem.label("so the group always holds").help(help));
+        }
     }
 }
 

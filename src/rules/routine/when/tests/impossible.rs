@@ -147,63 +147,21 @@ fn conditions_which_exclude_each_other_are_found() {
         "\"data.a\" = { exists = false }\n\"data.a.b\" = { was = 1 }",
         // An array has both.
         "\"data.a\" = \"x\"\n\"data.a.b\" = 1",
-        "\"old.a\" = { exists = false }\n\"old.a.b\" = 1",
+        "old = { exists = false }\n\"data.a\" = { became = 1 }",
+        "old = { exists = false }\n\"data.a\" = 1",
     ] {
         check_fine(fine);
     }
+    let old = "error: `old.a.b` cannot be there while `old.a` is missing";
+    check("\"old.a\" = { exists = false }\n\"old.a.b\" = 1", &[(old, "\"old.a.b\"")]);
+    let insert = "error: `old.a` cannot be there while `old` is missing";
+    check("old = { exists = false }\n\"old.a\" = 1", &[(insert, "\"old.a\"")]);
+    let was = "error: `was` never holds while `old` is missing";
+    check("old = { exists = false }\n\"data.a\" = { was = 1 }", &[(was, "\"data.a\"")]);
+    let changed = "error: `changed` never holds while `old` is missing";
+    check("\"data.a\" = { changed = true }\nold = { is = \"missing\" }", &[(changed, "old")]);
     let twice = "warning: `data.\"a\"` and `data.a` are one path";
     check("\"data.a\" = 1\n'data.\"a\"' = 2", &[(twice, "'data.\"a\"'")]);
-}
-
-#[test]
-fn alternatives_which_can_never_be_the_one_are_warned_about() {
-    let lines = "\
-\"data.a\" = { exists = false }
-subject = { prefix = \"a\" }
-[[when.any_of.why]]
-\"data.a.b\" = 1
-[[when.any_of.why]]
-subject = \"b\"
-[[when.any_of.why]]
-\"data.n\" = { gt = 5, lt = 3 }
-[[when.any_of.why]]
-type = \"order.x\"
-[[when.any_of.why]]
-subject = \"ab\"";
-    let problems = [
-        ("warning: `data.a.b` cannot be there while `data.a` is missing", "\"data.a.b\""),
-        ("warning: no `subject` meets this condition and the other one on it", "subject"),
-        ("warning: no number is in this range", "{ gt = 5, lt = 3 }"),
-        ("warning: `on.event.type` lets no such type through", "\"order.x\""),
-    ];
-    check(lines, &problems);
-    let last = lines.replace("subject = \"ab\"", "subject = \"bb\"");
-    let mut all = vec![("error: no alternative of `why` can hold", "why")];
-    all.extend(problems);
-    all.push(("warning: no `subject` meets this condition and the other one on it", "subject"));
-    check(&last, &all);
-}
-
-#[test]
-fn needless_alternatives_are_warned_about() {
-    let same = "warning: this alternative is the same as one above";
-    check(
-        "any_of.why = [{ \"data.a\" = 1, \"data.b\" = 2 }, { \"data.b\" = 2.0, \"data.a\" = 1 }]",
-        &[(same, "{ \"data.b\" = 2.0, \"data.a\" = 1 }")],
-    );
-    let above = "warning: whenever this alternative holds, one above does too";
-    check(
-        "any_of.why = [{ \"data.a\" = [1, 2] }, { \"data.a\" = 1, \"data.b\" = 1 }]",
-        &[(above, "{ \"data.a\" = 1, \"data.b\" = 1 }")],
-    );
-    let below = "warning: whenever this alternative holds, one below does too";
-    check(
-        "any_of.why = [{ \"data.a\" = 1, \"data.b\" = 1 }, { \"data.a\" = 1 }]",
-        &[(below, "{ \"data.a\" = 1, \"data.b\" = 1 }")],
-    );
-    check_fine("any_of.why = [{ \"data.a\" = 1 }, { \"data.a\" = 2 }]");
-    check_fine("any_of.why = [{ \"data.a\" = { gt = 1 } }, { \"data.a\" = { gt = 2 } }]");
-    check_fine("any_of.why = [{ \"data.a[none]\" = 1 }, { \"data.a[none]\" = [1, 2] }]");
 }
 
 proptest! {

@@ -39,7 +39,7 @@ fn values_of_the_wrong_type_are_underlined() {
         "\"data.x\" = { exists = 1 }",
         &[("error: `exists` must be `true` or `false`, not an integer", "1")],
     );
-    check("\"data.x\" = { changed = false }", &[("error: `changed` must be `true`, not a boolean", "false")]);
+    check("\"data.x\" = { changed = false }", &[("error: `changed` must be `true`, not `false`", "false")]);
     check("\"data.x\" = { len = 1.5 }", &[("error: `len` must be an integer, not a number", "1.5")]);
     check("\"data.x\" = { len = { lt = -1 } }", &[("error: a length is never negative", "-1")]);
     check("\"data.x\" = { is = \"nul\" }", &[("error: `is` cannot be `nul`", "\"nul\"")]);
@@ -160,6 +160,33 @@ fn groups_of_alternatives_have_a_shape() {
     let name = "error: this is no name for a group of alternatives";
     check("any_of = { \"data.x\" = [{ \"data.x\" = 1 }, { \"data.y\" = 1 }] }", &[(name, "\"data.x\"")]);
     check("\"data.x\" = { any_of = [1, 2] }", &[("error: unknown key `any_of`", "any_of")]);
+}
+
+#[test]
+fn a_misspelt_any_of_is_no_path() {
+    let two =
+        |name: &str| format!("[[when.{name}.why]]\n\"data.x\" = 1\n[[when.{name}.why]]\n\"data.y\" = 1");
+    for name in ["any_off", "anyOf", "one_of", "or"] {
+        check(&two(name), &[(format!("error: unknown key `{name}`").as_str(), name)]);
+        check_help(&two(name), "did you mean `any_of`?");
+    }
+    check(&two("all_of"), &[("error: unknown key `all_of`", "all_of")]);
+    check_fine("\"data.any\" = { in = [1, { is = \"null\" }] }");
+    check_fine("\"data.x\" = { where = { any = { in = [1, { is = \"null\" }] } } }");
+}
+
+#[test]
+fn paths_as_others_write_them_are_shown_as_ours() {
+    check_help("\"detail.x.y\" = 1", "write \"data.x.y\"");
+    check_help("\"event.data.x\" = 1", "write \"data.x\"");
+    check_help("\"$.data.x\" = 1", "write \"data.x\"");
+    check_help("\"before.x\" = 1", "write \"old.x\"");
+    check_help("\"metadata.x\" = 1", "write \"meta.x\"");
+    check_help("\"dta.x\" = 1", "did you mean `data`?");
+    let roots = "a path begins with one of `type`, `id`, `source`, `subject`, `time`, `tenant`, `data`, \
+                 `old` and `meta`";
+    check_help("amount = 1", &format!("what happened is in `data`: write \"data.amount\"; {roots}"));
+    check_help("\"a.b[any]\" = 1", &format!("what happened is in `data`: write \"data.a.b[any]\"; {roots}"));
 }
 
 #[test]
