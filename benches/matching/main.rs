@@ -163,6 +163,8 @@ fn adversarial() {
         (0..count).map(line).collect::<Vec<_>>().join(",")
     };
     let typical = rules::event(7).1;
+    let numbers = (0..100_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let numbers = format!("{{\"list\":[{numbers}]}}");
     let big = format!("{{\"order\":{{\"status\":\"v1\",\"amount\":5}},\"lines\":[{}]}}", lines(40_000, "n"));
     let deep = format!("{}5{}", "{\"k0\":".repeat(16), "}".repeat(16));
     let long = format!("{{\"note\":\"{}\"}}", "abcdefghijklmnopqrstuvwxyz".repeat(40_000));
@@ -180,6 +182,7 @@ fn adversarial() {
             "exists = false, a list of 100",
             format!("{{\"lines\":[{}]}}", lines(100, "n")),
         ),
+        (Kind::Elements, 10_000, "ranges and negations, a list of 100,000 numbers", numbers),
         (Kind::Absent, 10_000, "exists = false, 1 MB", big.clone()),
         (Kind::Wildcards, 10_000, "*a*b*c*q0*", typical.clone()),
         (Kind::Wildcards, 10_000, "*a*b*c*q0*, 1 MB of text", long),

@@ -51,6 +51,8 @@ pub enum Kind {
     Exact,
     /// All share a value and differ in ranges which overlap.
     Ranges,
+    /// A range or a negation, of the elements of a list.
+    Elements,
     /// A field which must not be there, each another, inside a list.
     Absent,
     /// Wildcards of single letters.
@@ -73,6 +75,13 @@ pub fn routine(kind: Kind, number: usize) -> String {
             let range = format!("\"data.order.amount\" = {{ gte = {}, lte = {} }}\n", a.min(b), a.max(b));
             (String::new(), format!("\"data.order.status\" = \"v1\"\n{range}"))
         }
+        Kind::Elements if number.is_multiple_of(2) => {
+            (String::new(), format!("\"data.list\" = {{ not = {number}, lt = 0 }}\n"))
+        }
+        Kind::Elements => (
+            String::new(),
+            format!("\"data.list\" = {{ gt = {number}.25, lt = {number}.75 }}\n\"data.x\" = {number}\n"),
+        ),
         Kind::Absent => (
             String::new(),
             format!("\"data.lines.x{number}\" = {{ exists = false }}\n\"data.no{number}\" = 1\n"),

@@ -57,6 +57,8 @@ pub(super) struct Scratch {
 /// The facts of one event.
 pub(super) struct Facts<'a, 's> {
     pub(super) list: Vec<Fact<'a>>,
+    /// The paths of the facts, each once.
+    pub(super) met: Vec<PathId>,
     pub(super) paths: &'a Paths,
     pub(super) hashes: &'a Hashes,
     scratch: &'s mut Scratch,
@@ -100,7 +102,8 @@ impl<'a, 's> Facts<'a, 's> {
         scratch: &'s mut Scratch,
     ) -> Self {
         scratch.begin(paths.len(), conjunctions);
-        let mut facts = Self { list: Vec::with_capacity(32), paths, hashes, scratch };
+        let mut facts =
+            Self { list: Vec::with_capacity(32), met: Vec::with_capacity(32), paths, hashes, scratch };
         for (root, path) in paths.roots() {
             match root.read(event) {
                 None => {}
@@ -157,6 +160,9 @@ impl<'a, 's> Facts<'a, 's> {
         let place = u32::try_from(self.list.len()).unwrap_or(NONE);
         let seen = self.seen(path);
         let next = std::mem::replace(&mut seen.head, place);
+        if next == NONE {
+            self.met.push(path);
+        }
         self.list.push(Fact { path, what, next, hash: Cell::new(None), folded: OnceCell::new() });
     }
 
@@ -169,14 +175,14 @@ impl<'a, 's> Facts<'a, 's> {
         seen
     }
 
-    fn met(&self, path: PathId) -> Option<Seen> {
+    fn seen_at(&self, path: PathId) -> Option<Seen> {
         let seen = self.scratch.seen[path as usize];
         (seen.epoch == self.scratch.epoch).then_some(seen)
     }
 
     /// The facts at a path, by their places in the list.
     pub(super) fn at(&self, path: PathId) -> impl Iterator<Item = usize> + '_ {
-        let first = self.met(path).map_or(NONE, |seen| seen.head);
+        let first = self.seen_at(path).map_or(NONE, |seen| seen.head);
         let existing = |place: u32| (place != NONE).then_some(place);
         let next = move |place: &u32| existing(self.list[*place as usize].next);
         std::iter::successors(existing(first), next).map(|place| place as usize)
@@ -184,12 +190,12 @@ impl<'a, 's> Facts<'a, 's> {
 
     /// Whether there is nothing at the path, at one place at least.
     pub(super) fn is_absent(&self, path: PathId) -> bool {
-        let hits = self.met(path).map_or(0, |seen| seen.hits);
+        let hits = self.seen_at(path).map_or(0, |seen| seen.hits);
         let Some(above) = self.paths.node(path).above else {
             return hits == 0;
         };
         // What is above may lack in one place, and what is below it with it.
-        let places = self.met(above).map_or(0, |seen| seen.visits);
+        let places = self.seen_at(above).map_or(0, |seen| seen.visits);
         hits == 0 || hits < places || self.is_absent(above)
     }
 

@@ -36,8 +36,23 @@ impl Intervals {
         Self { ranges: ranges.into() }
     }
 
+    /// Calls `found` with the owner of each range which holds one of the numbers,
+    /// which are sorted. Of many numbers each range is asked, once: a long list
+    /// of numbers may be in most ranges each.
+    pub(super) fn holding_any(&self, numbers: &[f64], found: &mut impl FnMut(Candidate)) {
+        if let [number] = numbers {
+            return self.holding(*number, found);
+        }
+        for range in &self.ranges {
+            let first = numbers.partition_point(|number| *number < range.low);
+            if numbers.get(first).is_some_and(|number| *number <= range.high) {
+                found(range.owner);
+            }
+        }
+    }
+
     /// Calls `found` with the owner of each range which holds the number.
-    pub(super) fn holding(&self, number: f64, found: &mut impl FnMut(Candidate)) {
+    fn holding(&self, number: f64, found: &mut impl FnMut(Candidate)) {
         search(&self.ranges, number, found);
     }
 }
@@ -78,15 +93,16 @@ mod tests {
         #[test]
         fn exactly_the_ranges_which_hold_a_number_are_found(
             ends in prop::collection::vec((-20_i8..20, -20_i8..20), 0..60),
-            number in -25_i8..25,
+            numbers in prop::collection::vec(-25_i8..25, 0..5),
         ) {
             let ends = ends.iter().map(|(a, b)| (f64::from(*a.min(b)), f64::from(*a.max(b)))).collect::<Vec<_>>();
-            let number = f64::from(number);
+            let mut numbers = numbers.into_iter().map(f64::from).collect::<Vec<_>>();
+            numbers.sort_by(f64::total_cmp);
             let ranges = ends.iter().zip(0..).map(|((low, high), owner)| Range::new(*low, *high, Candidate { number: owner, needs: 0 }));
             let mut got = Vec::new();
-            Intervals::new(ranges.collect()).holding(number, &mut |owner| got.push(owner.number));
+            Intervals::new(ranges.collect()).holding_any(&numbers, &mut |owner| got.push(owner.number));
             got.sort_unstable();
-            let holds = |(low, high): &(f64, f64)| *low <= number && number <= *high;
+            let holds = |(low, high): &(f64, f64)| numbers.iter().any(|number| low <= number && number <= high);
             let want = ends.iter().zip(0..).filter(|(ends, _)| holds(ends)).map(|(_, owner)| owner);
             prop_assert_eq!(got, want.collect::<Vec<u32>>());
         }

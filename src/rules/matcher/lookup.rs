@@ -5,7 +5,11 @@ use super::candidate::{Candidate, Marks};
 use super::facts::{Fact, Facts, What};
 use super::hash::{Hashes, LENGTHS, Lane};
 use super::level::{Level, Posting, Probes};
+use super::paths::PathId;
 use serde_json::Value;
+
+/// More postings than this are looked through for equal ones.
+const MANY: usize = 64;
 
 /// The conjunctions which may hold, each once.
 pub(super) fn candidates(root: &Level, facts: &mut Facts<'_, '_>) -> Vec<u32> {
@@ -25,6 +29,11 @@ pub(super) fn candidates(root: &Level, facts: &mut Facts<'_, '_>) -> Vec<u32> {
             }
         };
         visit.alone.drain(..).for_each(|one| keep(&one));
+        if found.len() > MANY {
+            // The elements of a long list may all have led to one posting.
+            found.sort_unstable_by_key(|posting| std::ptr::from_ref(*posting));
+            found.dedup_by(|a, b| std::ptr::eq(*a, *b));
+        }
         for posting in found.drain(..) {
             match posting {
                 Posting::One(one) => keep(one),
@@ -48,30 +57,41 @@ impl<'m> Visit<'m> {
         self.found.extend(&level.rest);
         let absent = level.absent.iter().filter(|(path, _)| facts.is_absent(*path));
         self.found.extend(absent.map(|(_, posting)| posting));
-        if level.probes.len() > facts.list.len() {
-            for fact in &facts.list {
-                if let Some(probes) = level.probes.get(&fact.path) {
-                    self.probe(level, probes, fact, facts.hashes);
+        if level.probes.len() > facts.met.len() {
+            for path in &facts.met {
+                if let Some(probes) = level.probes.get(path) {
+                    self.path(level, *path, probes, facts);
                 }
             }
         } else {
             for (path, probes) in &level.probes {
-                for place in facts.at(*path) {
-                    self.probe(level, probes, &facts.list[place], facts.hashes);
-                }
+                self.path(level, *path, probes, facts);
             }
         }
     }
 
+    fn path(&mut self, level: &'m Level, path: PathId, probes: &'m Probes, facts: &Facts<'_, '_>) {
+        let mut any = false;
+        for place in facts.at(path) {
+            any = true;
+            self.probe(level, probes, &facts.list[place], facts.hashes);
+        }
+        if any {
+            self.found.extend(&probes.present);
+        }
+        for (axis, intervals) in &probes.ranges {
+            let numbers = facts.at(path).filter_map(|place| number(*axis, &facts.list[place]));
+            let mut numbers = numbers.collect::<Vec<_>>();
+            numbers.sort_by(f64::total_cmp);
+            intervals.holding_any(&numbers, &mut |owner| self.alone.push(owner));
+        }
+    }
+
     fn probe(&mut self, level: &'m Level, probes: &'m Probes, fact: &Fact<'_>, hashes: &Hashes) {
-        self.found.extend(&probes.present);
         if probes.lanes.has(Lane::Equal)
             && let Some(hash) = fact.hash(hashes)
         {
             self.found.extend(level.by(hash));
-        }
-        if let What::Json(Value::Number(number)) = &fact.what {
-            self.ranges(probes, Axis::Number, || Some(rounded(number)));
         }
         if let Some(text) = fact.text() {
             self.text(level, probes, fact, text, hashes);
@@ -84,12 +104,6 @@ impl<'m> Visit<'m> {
         }
         if let Some(needles) = &probes.exact {
             needles.find(text, |place| self.found.push(&needles.postings()[place]));
-        }
-        for axis in [Axis::V4, Axis::V6] {
-            self.ranges(probes, axis, || {
-                let (kind, place) = place(text.parse().ok()?);
-                (kind == axis).then_some(place)
-            });
         }
         if !probes.lanes.folds() && probes.folded.is_none() {
             return;
@@ -126,12 +140,16 @@ impl<'m> Visit<'m> {
             }
         }
     }
+}
 
-    fn ranges(&mut self, probes: &Probes, axis: Axis, number: impl Fn() -> Option<f64>) {
-        if let Some((_, intervals)) = probes.ranges.iter().find(|(known, _)| *known == axis)
-            && let Some(number) = number()
-        {
-            intervals.holding(number, &mut |owner| self.alone.push(owner));
+/// The value on an axis, if it has a place there.
+fn number(axis: Axis, fact: &Fact<'_>) -> Option<f64> {
+    match (axis, &fact.what) {
+        (Axis::Number, What::Json(Value::Number(number))) => Some(rounded(number)),
+        (Axis::Number, _) => None,
+        (Axis::V4 | Axis::V6, _) => {
+            let (kind, place) = place(fact.text()?.parse().ok()?);
+            (kind == axis).then_some(place)
         }
     }
 }

@@ -32,13 +32,17 @@ impl Needles {
         &self.postings
     }
 
-    /// Calls `found` with the place of each text which stands in this one; with
-    /// some more than once.
+    /// Calls `found` once with the place of each text which stands in this one,
+    /// however often it does.
     pub(super) fn find(&self, text: &str, mut found: impl FnMut(usize)) {
         match &self.automaton {
             Some(automaton) => {
+                let mut seen = vec![false; self.texts.len()];
                 for hit in automaton.find_overlapping_iter(text) {
-                    found(hit.pattern().as_usize());
+                    let place = hit.pattern().as_usize();
+                    if !std::mem::replace(&mut seen[place], true) {
+                        found(place);
+                    }
                 }
             }
             None => {
@@ -48,6 +52,27 @@ impl Needles {
                     found(place);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::matcher::candidate::Candidate;
+
+    #[test]
+    fn a_text_is_found_once_however_often_it_stands_there() {
+        for count in [2, 20] {
+            let entry = |number| {
+                let one = Posting::One(Candidate { number, needs: 0 });
+                ("a".repeat(number as usize + 1).into_boxed_str(), one)
+            };
+            let needles = Needles::new((0..count).map(entry).collect());
+            let mut found = Vec::new();
+            needles.find(&"a".repeat(10), |place| found.push(place));
+            found.sort_unstable();
+            assert_eq!(found, (0..10.min(count as usize)).collect::<Vec<_>>());
         }
     }
 }
