@@ -6,7 +6,8 @@
 //! dead letters. Those which wait for a grant or a table are asked again now and
 //! then ([`redrive`]).
 
-use super::pass::{Care, Force, LogPass, Plan, SOURCE, of_the_moment, rollback};
+use super::outcome::{Plan, of_the_moment};
+use super::pass::{Care, Force, LogPass, SOURCE, rollback};
 use crate::pg::dead::LetterKind;
 use crate::pg::each::{Asked, EachQueries, Failure, OfTheMoment, Rows, patience};
 use crate::pg::enqueue::{Advance, Writer};

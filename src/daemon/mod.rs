@@ -14,6 +14,7 @@ pub mod failpoint;
 pub mod fan_out;
 pub mod http;
 pub mod load;
+mod outcome;
 pub mod pass;
 pub mod query;
 pub mod reload;

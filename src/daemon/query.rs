@@ -8,7 +8,8 @@
 
 use super::clock::DbClock;
 use super::failpoint;
-use super::pass::{Done, Force, Plan, of_the_moment, rollback};
+use super::outcome::{Plan, of_the_moment};
+use super::pass::{Done, Force, rollback};
 use super::ticks::{SOURCE, note_missed};
 use crate::pg::connect::ConnectOptions;
 use crate::pg::dead::{About, LetterKind};

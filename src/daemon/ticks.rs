@@ -7,7 +7,8 @@
 //! never asks whether "now" matches.
 
 use super::failpoint;
-use super::pass::{Care, Done, Force, Plan, rollback};
+use super::outcome::Plan;
+use super::pass::{Care, Done, Force, rollback};
 use crate::pg::dead::{About, Decision, Outcome};
 use crate::pg::enqueue::{Advance, Enqueued, Writer};
 use crate::pg::error::PgError;

@@ -5,6 +5,7 @@
 //! as an argument, so that a restart, a missed wake-up and a test are one case.
 
 pub mod condition;
+pub mod duration;
 pub mod event;
 pub mod eventbridge;
 pub mod explain;

@@ -21,6 +21,15 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, other)| other)
 }
 
+/// The text, or its first `max` characters with an ellipsis.
+#[must_use]
+pub fn shortened(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// The names in backticks, as one reads them out: "`a`, `b` and `c`".
 #[must_use]
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -34,6 +43,12 @@ pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_shortened_by_characters() {
+        assert_eq!(shortened(&"ü".repeat(200), 200), "ü".repeat(200));
+        assert_eq!(shortened(&"ü".repeat(201), 200), "ü".repeat(200) + "…");
+    }
 
     #[test]
     fn a_close_name_is_found_and_a_far_one_is_not() {

@@ -1,6 +1,7 @@
 //! Conditions in words: what a test wants, for people.
 
 use crate::rules::condition::{Condition, Literal, MissingPolicy, Test};
+use crate::rules::text::shortened;
 use crate::rules::when::Clause;
 use serde_json::Value;
 
@@ -93,8 +94,5 @@ fn clauses(clauses: &[Clause]) -> String {
 
 /// The text, or its beginning if it is long.
 pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    shortened(text, SHOWN_CHARS_MAX)
 }

@@ -1,6 +1,7 @@
 //! Reads `[on.schedule]`.
 
 use super::table::{Findings, Keys, Table, Text, text_of, wrong_type};
+use crate::rules::duration;
 use crate::rules::problem::Problem;
 use crate::rules::schedule::at::At;
 use crate::rules::schedule::cron::Cron;
@@ -18,9 +19,6 @@ const KEYS: [&str; 10] = ["cron", "every", "at", "tz", "missed", "within", "dst"
 /// What places the ticks; a schedule has one of them.
 const TIMINGS: [&str; 3] = ["cron", "every", "at"];
 
-/// Units which humantime takes for a fixed time, and which are none.
-const CALENDAR_UNITS: [&str; 6] = ["M", "month", "months", "y", "year", "years"];
-
 /// Reads one schedule.
 pub(super) fn parse(findings: &mut Findings, table: &Table<'_>) -> Option<Schedule> {
     table.check_keys(findings, &Keys { owner: "`[on.schedule]`", known: &KEYS, later: &[] });
@@ -35,8 +33,8 @@ pub(super) fn fields(findings: &mut Findings, table: &Table<'_>) -> Option<Sched
     let near = tz.clone().unwrap_or(TimeZone::UTC);
     let missed = policy(findings, table, "missed", Missed::parse);
     let dst = dst(findings, table);
-    let within = duration(findings, table, "within");
-    let jitter = duration(findings, table, "jitter");
+    let within = optional_duration(findings, table, "within");
+    let jitter = optional_duration(findings, table, "jitter");
     let from = time(findings, table, "from", &near);
     let until = time(findings, table, "until", &near);
     if let (Some(Some(from)), Some(Some(until))) = (&from, &until)
@@ -202,7 +200,11 @@ fn dst(findings: &mut Findings, table: &Table<'_>) -> Option<DstPolicy> {
 
 /// The duration at `key`, if there is one; the outer option is empty after a
 /// complaint.
-fn duration(findings: &mut Findings, table: &Table<'_>, key: &str) -> Option<Option<SignedDuration>> {
+fn optional_duration(
+    findings: &mut Findings,
+    table: &Table<'_>,
+    key: &str,
+) -> Option<Option<SignedDuration>> {
     if table.get(key).is_none() {
         return Some(None);
     }
@@ -217,10 +219,6 @@ fn duration(findings: &mut Findings, table: &Table<'_>, key: &str) -> Option<Opt
 }
 
 fn read_duration(text: &str) -> Result<SignedDuration, String> {
-    if text.split(|c: char| !c.is_ascii_alphabetic()).any(|unit| CALENDAR_UNITS.contains(&unit)) {
-        return Err("months and years differ in length (`m` is a minute)".to_owned());
-    }
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let duration = SignedDuration::try_from(duration).map_err(|_| "it is too long".to_owned())?;
+    let duration = duration::parse(text).map_err(|error| error.to_string())?;
     if duration.is_zero() { Err("it is zero".to_owned()) } else { Ok(duration) }
 }

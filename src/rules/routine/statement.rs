@@ -4,6 +4,7 @@
 use super::context::constant;
 use super::literal::small_integer;
 use super::table::{Findings, Table, Text, Value, wrong_type};
+use crate::rules::duration;
 use crate::rules::problem::Problem;
 use crate::rules::sql::Sql;
 use crate::rules::text::listed;
@@ -170,12 +171,14 @@ pub(super) fn timeout(
         return Some(default);
     }
     let text = table.text(findings, "timeout")?;
-    let reason = match humantime::parse_duration(text.text) {
+    let read = duration::parse(text.text).map_err(|error| error.to_string());
+    let read = read.and_then(|read| Duration::try_from(read).map_err(|error| error.to_string()));
+    let reason = match read {
         Ok(timeout) if timeout > most => format!("it is at most {}", humantime::format_duration(most)),
         // PostgreSQL takes zero for no limit at all.
         Ok(timeout) if timeout.as_millis() == 0 => "it is at least 1ms".to_owned(),
         Ok(timeout) => return Some(timeout),
-        Err(error) => error.to_string(),
+        Err(reason) => reason,
     };
     let problem = Problem::error(text.span, format!("`timeout` cannot be used: {reason}"));
     let help = format!("leave it out for {}", humantime::format_duration(default));

@@ -5,15 +5,13 @@
 //! worked out from the one before it, so nothing drifts, and how many ticks lie
 //! between two times is a subtraction. Zones and daylight saving play no part.
 
+use crate::rules::duration::{self, DurationError};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
 /// The shortest period. A tick costs a transaction; what must happen more often
 /// is not a schedule but a loop in a worker.
 pub const PERIOD_MIN: SignedDuration = SignedDuration::from_secs(1);
-
-/// Units which humantime takes for a fixed number of seconds, though they are not.
-const CALENDAR_UNITS: [&str; 6] = ["M", "month", "months", "y", "year", "years"];
 
 /// Why a text is no period.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,12 +51,12 @@ impl Every {
     ///
     /// If it is no duration, or one of the others [`EveryError`] names.
     pub fn parse(text: &str) -> Result<Self, EveryError> {
-        if text.split(|c: char| !c.is_ascii_alphabetic()).any(|unit| CALENDAR_UNITS.contains(&unit)) {
-            return Err(EveryError::Calendar);
-        }
-        let period = humantime::parse_duration(text)
-            .map_err(|error| EveryError::Syntax { text: text.to_owned(), reason: error.to_string() })?;
-        Self::new(SignedDuration::try_from(period).map_err(|_| EveryError::TooLong)?)
+        let period = duration::parse(text).map_err(|error| match error {
+            DurationError::Calendar => EveryError::Calendar,
+            DurationError::Syntax(reason) => EveryError::Syntax { text: text.to_owned(), reason },
+            DurationError::TooLong => EveryError::TooLong,
+        })?;
+        Self::new(period)
     }
 
     /// Ticks at this distance from each other.

@@ -6,6 +6,7 @@
 
 use super::Made;
 use crate::rules::routine::{Case, Expected};
+use crate::rules::text::shortened;
 use crate::rules::value::same;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -62,10 +63,7 @@ pub(super) fn differences(case: &Case, made: &[Made]) -> Vec<String> {
 
 /// The first characters of a text.
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    shortened(text, SHOWN_CHARS_MAX)
 }
 
 fn align(case: &Case, made: &[Made]) -> Vec<Step> {

@@ -1,13 +1,11 @@
 //! When something happens in a test: a moment, or so long after the start.
 
+use crate::rules::duration;
 use crate::rules::problem::Problem;
 use crate::rules::routine::table::{Findings, Table, text_of, wrong_type};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::{SignedDuration, Timestamp};
 use toml::de::DeValue;
-
-/// Units which humantime takes for a fixed time, and which are none.
-const CALENDAR_UNITS: [&str; 6] = ["M", "month", "months", "y", "year", "years"];
 
 const NO_OFFSET: &str = "it has no offset, so it could be meant anywhere";
 
@@ -68,11 +66,7 @@ fn parse(text: &str, start: Timestamp) -> Result<Timestamp, String> {
     if text.parse::<DateTime>().is_ok() {
         return Err(NO_OFFSET.to_owned());
     }
-    if text.split(|c: char| !c.is_ascii_alphabetic()).any(|unit| CALENDAR_UNITS.contains(&unit)) {
-        return Err("months and years differ in length (`m` is a minute)".to_owned());
-    }
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let duration = SignedDuration::try_from(duration).map_err(|_| "it is too long".to_owned())?;
+    let duration = duration::parse(text).map_err(|error| error.to_string())?;
     start.checked_add(duration).map_err(|_| "it is beyond the years which are counted".to_owned())
 }
 

@@ -1,0 +1,231 @@
+//! What a pass is to write: drafts, decisions and dead letters, and what the
+//! inbox's answers make of them.
+
+use super::pass::SOURCE;
+use crate::pg::dead::{About, DeadLetter, Decision, LetterKind, Outcome};
+use crate::pg::each::{Failure, Rows};
+use crate::pg::enqueue::{Enqueued, Sending, Verdict, about, draft_json, duplicate};
+use crate::pg::error::{PgError, Policy, policy_of_state};
+use crate::rules::event::Event;
+use crate::rules::item::ItemDraft;
+use crate::rules::plan;
+use crate::rules::routine::Routine;
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) drafts: Vec<ItemDraft>,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) letters: Vec<DeadLetter>,
+    pub(super) matches: usize,
+}
+
+impl Plan {
+    /// How many letters wait for a grant or a column.
+    pub(super) fn blocked(&self) -> usize {
+        self.letters.iter().filter(|letter| letter.kind == LetterKind::Blocked).count()
+    }
+
+    pub(super) fn add(&mut self, routine: &Routine, event: &Event) {
+        self.matches += 1;
+        match plan::plan_event(routine, event) {
+            Ok(drafts) => self.drafts.extend(drafts),
+            Err(error) => {
+                self.bury(About::Event(event.seq), SOURCE, routine, &error.to_string(), Some(event))
+            }
+        }
+    }
+
+    /// Items of the rows which a routine's query found for an event: all of them,
+    /// or none if one of them cannot be made.
+    pub(super) fn add_rows(&mut self, routine: &Routine, event: &Event, rows: Rows) {
+        self.matches += 1;
+        let planned = rows.and_then(|rows| {
+            let mut drafts = Vec::new();
+            for (number, row) in (0..).zip(&rows) {
+                let planned = plan::plan_event_row(routine, event, row, number).map_err(|error| {
+                    Failure::of_the_routine(format!("row {} of its query: {error}", number + 1))
+                });
+                drafts.extend(planned?);
+            }
+            Ok(drafts)
+        });
+        match planned {
+            Ok(drafts) => self.drafts.extend(drafts),
+            Err(failure) => {
+                self.bury_failure(About::Event(event.seq), SOURCE, routine, &failure, Some(event));
+            }
+        }
+    }
+
+    /// A routine could not make an item of an event or a tick.
+    pub(super) fn bury(
+        &mut self,
+        about: About,
+        source: &str,
+        routine: &Routine,
+        why: &str,
+        event: Option<&Event>,
+    ) {
+        self.bury_failure(about, source, routine, &Failure::of_the_routine(why), event);
+    }
+
+    /// The same, with what the database said.
+    pub(super) fn bury_failure(
+        &mut self,
+        about: About,
+        source: &str,
+        routine: &Routine,
+        failure: &Failure,
+        event: Option<&Event>,
+    ) {
+        let named = Some((routine.name.clone(), routine.version.clone()));
+        self.decisions.push(Decision {
+            about,
+            source: source.into(),
+            routine: named.clone(),
+            item: None,
+            outcome: outcome_of(failure.kind),
+            reason: failure.message.clone(),
+            met_item_id: None,
+        });
+        self.letters.push(DeadLetter {
+            about,
+            kind: failure.kind,
+            source: source.into(),
+            routine: named,
+            item: None,
+            sqlstate: failure.sqlstate.clone(),
+            message: failure.message.clone(),
+            event: event.map(event_json),
+            draft: None,
+        });
+    }
+
+    pub(super) fn set_aside(&mut self, seq: i64, kind: &str, why: &str) {
+        let message = format!("the event of type {kind} was set aside: {why}");
+        self.decisions.push(Decision {
+            about: About::Event(seq),
+            source: SOURCE.into(),
+            routine: None,
+            item: None,
+            outcome: Outcome::Oversized,
+            reason: message.clone(),
+            met_item_id: None,
+        });
+        self.letters.push(DeadLetter {
+            about: About::Event(seq),
+            kind: LetterKind::Oversized,
+            source: SOURCE.into(),
+            routine: None,
+            item: None,
+            sqlstate: None,
+            message,
+            event: None,
+            draft: None,
+        });
+    }
+
+    /// The careful way has put the items in place one by one: their workers are
+    /// rung for all the same.
+    pub(super) fn ring_for_created(&self, verdicts: &[Verdict], sending: &mut Sending<'_>) {
+        for (draft, verdict) in self.drafts.iter().zip(verdicts) {
+            if matches!(verdict, Verdict::Created) {
+                sending.ring_for(&draft.queue);
+            }
+        }
+    }
+
+    /// Turns what the inbox said of each draft into decisions and letters.
+    pub(super) fn judge(&mut self, source: &str, verdicts: &[Verdict], events: &[&Event]) -> Enqueued {
+        let mut enqueued = Enqueued::default();
+        for (draft, verdict) in self.drafts.iter().zip(verdicts) {
+            let (outcome, reason) = match verdict {
+                Verdict::Created => {
+                    enqueued.created += 1;
+                    continue;
+                }
+                Verdict::Duplicate(met) => {
+                    enqueued.duplicates += 1;
+                    self.decisions.push(duplicate(source, draft, *met));
+                    continue;
+                }
+                Verdict::Refused { sqlstate, message } => {
+                    let letter = refusal(source, draft, sqlstate, message, events);
+                    let outcome = outcome_of(letter.kind);
+                    self.letters.push(letter);
+                    (outcome, format!("the inbox refused it: {message} (SQLSTATE {sqlstate})"))
+                }
+            };
+            self.decisions.push(Decision {
+                about: about(draft),
+                source: source.into(),
+                routine: Some((draft.routine.clone(), draft.version.clone())),
+                item: Some(draft.item.clone()),
+                outcome,
+                reason,
+                met_item_id: None,
+            });
+        }
+        enqueued
+    }
+}
+
+/// The decision which goes with a letter on an item.
+fn outcome_of(kind: LetterKind) -> Outcome {
+    match kind {
+        LetterKind::Blocked => Outcome::Blocked,
+        LetterKind::Refused | LetterKind::Failed | LetterKind::Oversized => Outcome::Dead,
+    }
+}
+
+/// A refusal which is trouble of the moment, such as a lock that was not to be
+/// had: not the draft's fault until it has happened again and again.
+pub(super) fn of_the_moment(verdicts: &[Verdict]) -> Option<PgError> {
+    verdicts.iter().find_map(|verdict| match verdict {
+        Verdict::Refused { sqlstate, message } if policy_of_state(sqlstate) == Policy::RetryLater => {
+            Some(PgError::refused(sqlstate, message))
+        }
+        Verdict::Created | Verdict::Duplicate(_) | Verdict::Refused { .. } => None,
+    })
+}
+
+fn refusal(source: &str, draft: &ItemDraft, sqlstate: &str, message: &str, events: &[&Event]) -> DeadLetter {
+    let kind = match policy_of_state(sqlstate) {
+        Policy::Blocked => LetterKind::Blocked,
+        _ => LetterKind::Refused,
+    };
+    let about = about(draft);
+    let event = match about {
+        About::Event(seq) => events.iter().find(|event| event.seq == seq).map(|event| event_json(event)),
+        About::Ticks { .. } => None,
+    };
+    DeadLetter {
+        about,
+        kind,
+        source: source.into(),
+        routine: Some((draft.routine.clone(), draft.version.clone())),
+        item: Some((draft.item.clone(), draft.queue.as_str().to_owned())),
+        sqlstate: Some(sqlstate.to_owned()),
+        message: message.to_owned(),
+        event,
+        draft: Some(draft_json(draft)),
+    }
+}
+
+/// An event as JSON text, with the names of CloudEvents.
+fn event_json(event: &Event) -> String {
+    serde_json::json!({
+        "seq": event.seq,
+        "id": event.id,
+        "source": event.origin,
+        "type": event.kind,
+        "subject": event.subject,
+        "time": event.time.to_string(),
+        "tenant": event.tenant,
+        "data": event.data,
+        "old": event.old,
+        "meta": event.meta,
+    })
+    .to_string()
+}
