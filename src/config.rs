@@ -8,14 +8,18 @@
 
 mod error;
 mod limit;
+mod routines;
 #[cfg(test)]
 mod tests;
 
 pub use self::error::ConfigError;
+pub use self::routines::RoutineSource;
 
 use self::error::place_of;
+use crate::rules::routine::rows::RowSourceName;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -76,6 +80,9 @@ pub struct Config {
     pub database: Database,
     /// `[daemon]`.
     pub daemon: Daemon,
+    /// `[routines.NAME]`: queries whose rows are routines, by their names.
+    #[serde(deserialize_with = "routines::sources")]
+    pub routines: BTreeMap<RowSourceName, RoutineSource>,
     /// `[http]`.
     pub http: Http,
     /// `[retention]`.

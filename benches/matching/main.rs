@@ -48,6 +48,7 @@ fn event(kind: &str, data: Value) -> Event {
         data,
         old: None,
         meta: Value::Null,
+        chain: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use hearken::daemon::pass::{Care, LogPass, PassEnd};
 use hearken::daemon::reload::force;
 use hearken::pg::enqueue::Writer;
 use hearken::pg::log::{LogReader, PageLimits};
+use hearken::pg::paused::PauseReader;
 use hearken::pg::session::{Session, SessionRole};
 use std::time::Instant;
 
@@ -23,6 +24,7 @@ pub async fn run(bed: &mut Bed) -> anyhow::Result<()> {
     let session = Session::open(&options(&db.url), SessionRole::Work, None).await?;
     let reader = LogReader::prepare(&session).await?;
     let writer = Writer::prepare(&session).await?;
+    let pauses = PauseReader::prepare(&session).await?;
     reader.begin(&session).await?;
     let force = force(load_texts(&routines())?);
     let limits = PageLimits { rows: PAGE as i64, bytes: 4 << 20, data_max: 1 << 20 };
@@ -35,6 +37,7 @@ pub async fn run(bed: &mut Bed) -> anyhow::Result<()> {
         care: Care::Together,
         trouble: None,
         each: None,
+        pauses: &pauses,
     };
     let mut cost = Vec::new();
     let mut done = 0;
@@ -43,7 +46,7 @@ pub async fn run(bed: &mut Bed) -> anyhow::Result<()> {
         done += 100_000;
         loop {
             let began = Instant::now();
-            match pass.run().await? {
+            match pass.run(&mut None).await? {
                 PassEnd::Worked(work, ..) if work.events == PAGE => {
                     cost.push(began.elapsed().as_secs_f64() * 1e3)
                 }

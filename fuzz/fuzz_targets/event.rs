@@ -62,6 +62,7 @@ fuzz_target!(|bytes: &[u8]| {
         time: Timestamp::UNIX_EPOCH,
         tenant: None,
         meta: data.clone(),
+        chain: Vec::new(),
         data,
         old,
     };

@@ -22,6 +22,7 @@ static EVENT: LazyLock<Event> = LazyLock::new(|| Event {
     data: json!({ "n": 5, "f": 1.5, "s": "text", "list": [1, "b", null, { "x": 1 }], "o": { "a": [true] } }),
     old: None,
     meta: json!({}),
+    chain: Vec::new(),
 });
 
 fuzz_target!(|text: &str| {

@@ -73,7 +73,7 @@ bounded as not materialized (
 select b.seq, b.xid,
        -- A time which the daemon cannot hold, infinity or far off, gives way.
        case when b.time >= '0001-01-02' and b.time < '9999-12-30' then b.time else b.at end as time,
-       b.id, b.source, b.type, b.subject, b.tenant,
+       b.id, b.source, b.type, b.subject, b.tenant, b.chain,
        case when b.bytes <= $3::bigint then b.data end as data,
        case when b.bytes <= $3::bigint then b.old end as old,
        case when b.bytes <= $3::bigint then b.meta end as meta,

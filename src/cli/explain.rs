@@ -20,8 +20,8 @@ use std::sync::Arc;
 /// needed.
 ///
 /// The event is a JSON object with `type` and, if wanted, `data`, `old`,
-/// `subject`, `source`, `id`, `time`, `tenant`, `meta` and `from`. A file may
-/// hold several of them.
+/// `subject`, `source`, `id`, `time`, `tenant`, `meta`, `from` and `chain`. A file
+/// may hold several of them.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
     /// The file of the event; `-` reads standard input.
@@ -171,7 +171,8 @@ fn print_one(out: &mut impl Write, explanation: &Explanation) -> std::io::Result
     match &explanation.outcome {
         Outcome::Items(drafts) => {
             writeln!(out, "  {name} matches")?;
-            drafts.iter().try_for_each(|draft| print_draft(out, draft))
+            drafts.iter().try_for_each(|draft| print_draft(out, draft))?;
+            explanation.gates.iter().try_for_each(|gate| writeln!(out, "    {}", printable(gate)))
         }
         Outcome::Rows => writeln!(out, "  {name} matches; {ROWS_NOTE}"),
         Outcome::Failed(error) => writeln!(out, "  {name} matches, and its item cannot be made: {error}"),

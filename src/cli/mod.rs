@@ -1,17 +1,25 @@
 //! The command line: arguments to calls, no logic.
 
+mod aligned;
 pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod health;
+pub mod held;
 pub mod import;
 pub mod migrate;
 pub mod next;
+pub mod pause;
 pub mod run;
 pub mod schema;
+pub mod status;
 pub mod test;
 
+use crate::pg::connect::ConnectOptions;
+use crate::pg::error::PgError;
+use crate::pg::session::{Session, SessionRole};
 use clap::{Parser, Subcommand};
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,6 +49,14 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// List coming ticks of schedules; no database is needed.
     Next(next::NextArgs),
+    /// Say who leads, what is in force and what waits.
+    Status(status::StatusArgs),
+    /// List the drafts which gates hold back, cancel them or let them go on.
+    Held(held::HeldArgs),
+    /// Pause a routine: its events become decisions, its ticks and held drafts wait.
+    Pause(pause::PauseArgs),
+    /// End the pause of a routine.
+    Resume(pause::ResumeArgs),
     /// Show hearken at work on a private PostgreSQL.
     Demo(demo::DemoArgs),
     /// Ask a running daemon whether it is ready; for container health checks.
@@ -64,6 +80,33 @@ impl ConfigArgs {
     pub fn load(&self) -> Result<crate::config::Config, crate::config::ConfigError> {
         crate::config::Config::load(self.config.as_deref(), &environment)
     }
+
+    /// A session for a command, with the database of the settings.
+    async fn connect(&self) -> anyhow::Result<Session> {
+        let config = self.load()?;
+        let options = ConnectOptions::resolve(config.database_url()?.as_deref(), &environment)?;
+        Ok(Session::open(&options, SessionRole::Tool, None).await?)
+    }
+}
+
+/// An error of the database, with what to do if the schema is not the one this
+/// program knows: an undefined table, schema or function.
+fn of_schema(error: PgError) -> anyhow::Error {
+    let undefined = error.sqlstate().is_some_and(|state| matches!(state, "42P01" | "3F000" | "42883"));
+    let error = anyhow::Error::new(error);
+    if !undefined {
+        return error;
+    }
+    error.context("the schema `hearken` is not there or older than this program; run `hearken migrate`")
+}
+
+/// Writes to standard output. Whoever reads may have seen enough before the end.
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A variable of the environment; empty means not set, as libpq has it.
@@ -85,6 +128,10 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Next(args) => next::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Held(args) => held::run(args),
+        Command::Pause(args) => pause::pause(args),
+        Command::Resume(args) => pause::resume(args),
         Command::Demo(args) => demo::run(args),
         Command::Health(args) => health::run(args),
     };

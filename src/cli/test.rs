@@ -46,6 +46,8 @@ struct Tested {
     line: usize,
     standing: Standing,
     problems: Vec<String>,
+    /// What the gates of the routine said meanwhile.
+    notes: Vec<String>,
 }
 
 /// What came of one file.
@@ -172,8 +174,9 @@ fn report(args: &TestArgs, file: &RoutineFile) -> Option<Report> {
 }
 
 fn tested(case: &Case, line: usize, outcome: &Outcome) -> Tested {
-    let (standing, problems) = (outcome.standing, outcome.problems.clone());
-    Tested { name: case.name.clone(), line, standing, problems }
+    let Outcome { standing, problems, notes, .. } = outcome;
+    let (problems, notes) = (problems.clone(), notes.clone());
+    Tested { name: case.name.clone(), line, standing: *standing, problems, notes }
 }
 
 /// Holds the routine as a whole to what the arguments ask for.

@@ -30,6 +30,12 @@ const RECONCILE: Limit<Duration> = Limit { least: Duration::from_millis(50), mos
 /// Oftener, an idle daemon would keep a core busy; more rarely, `/readyz` could
 /// not tell a daemon which waits from one which hangs.
 const POLL: Limit<Duration> = Limit { least: Duration::from_millis(10), most: Duration::from_secs(60) };
+/// Oftener, the table of routines would be read all the time; who cannot wait
+/// notifies.
+const REFRESH: Limit<Duration> = Limit { least: SECOND, most: HOUR };
+/// A set is recorded whole each time it changes, and held in memory with its
+/// index.
+const ROWS: Limit<u32> = Limit { least: 1, most: 100_000 };
 /// Nothing means to sleep at once. While the daemon lingers it looks a thousand
 /// times a second.
 const LINGER: Limit<Duration> = Limit { least: Duration::ZERO, most: SECOND };
@@ -68,6 +74,8 @@ macro_rules! readers {
 readers! {
     reconcile: Duration, RECONCILE;
     poll: Duration, POLL;
+    refresh: Duration, REFRESH;
+    rows: u32, ROWS;
     linger: Duration, LINGER;
     statement_timeout: Duration, STATEMENT_TIMEOUT;
     retention: Duration, RETENTION;

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub struct Bell {
     rung: AtomicBool,
+    gates: AtomicBool,
     rings: AtomicU64,
     echoes: AtomicU64,
     notify: Notify,
@@ -21,6 +22,17 @@ impl Bell {
         self.rung.store(true, Ordering::Release);
         self.rings.fetch_add(1, Ordering::Relaxed);
         self.notify.notify_one();
+    }
+
+    /// Rings, since something was done about held drafts or pauses.
+    pub fn ring_for_gates(&self) {
+        self.gates.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    /// Whether something was done about held drafts or pauses; asked once.
+    pub fn take_gates(&self) -> bool {
+        self.gates.swap(false, Ordering::AcqRel)
     }
 
     /// Counts a notification of the listener to itself.

@@ -26,6 +26,49 @@ pub struct Caution {
     in_pass: bool,
 }
 
+/// The caution of each kind of pass: a batch of one kind which goes through says
+/// nothing about one of another.
+#[derive(Debug, Default)]
+pub struct Cautions {
+    /// Over the log.
+    pub log: Caution,
+    /// Over ticks.
+    pub ticks: Caution,
+    /// Over held drafts.
+    pub held: Caution,
+}
+
+/// Kinds of passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// Over the log.
+    Log,
+    /// Over ticks.
+    Ticks,
+    /// Over held drafts.
+    Held,
+}
+
+impl Cautions {
+    /// That of one kind.
+    pub fn of(&mut self, batch: Batch) -> &mut Caution {
+        match batch {
+            Batch::Log => &mut self.log,
+            Batch::Ticks => &mut self.ticks,
+            Batch::Held => &mut self.held,
+        }
+    }
+
+    /// A session was lost while others work: it counts against the batch which was
+    /// at work, and one which does that again and again is handled with more care.
+    pub fn lost(&mut self, error: &PgError) {
+        for caution in [&mut self.log, &mut self.ticks, &mut self.held] {
+            caution.lost(error);
+            caution.suspect();
+        }
+    }
+}
+
 impl Default for Caution {
     fn default() -> Self {
         Self { care: Care::Together, trouble: None, strikes: 0, in_pass: false }
@@ -35,7 +78,7 @@ impl Default for Caution {
 impl Caution {
     /// A session was lost. If it was in the middle of a pass that counts
     /// against the batch.
-    pub fn lost(&mut self, error: &PgError) {
+    fn lost(&mut self, error: &PgError) {
         if std::mem::take(&mut self.in_pass) {
             self.strike(error);
         }
@@ -83,7 +126,7 @@ impl Caution {
 
     /// A session was lost while others work: a batch which does that again and
     /// again is handled with more care.
-    pub fn suspect(&mut self) {
+    fn suspect(&mut self) {
         if self.is_suspicious() {
             self.escalate();
         }

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::pg::connect::ConnectOptions;
 use crate::pg::error::{PgError, Policy};
 use crate::pg::session::{Session, SessionRole};
-use crate::pg::{dead, partitions, registry};
+use crate::pg::{dead, gates, partitions, registry};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +23,10 @@ const LEASES_EVERY: Duration = Duration::from_secs(5);
 const REDRIVE_MAX: i64 = 1000;
 /// Between two runs of the keeper of partitions.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
+/// How many keys and uses which have run out are removed at once, and how often in
+/// a row.
+const PRUNED_MAX: i32 = 5_000;
+const PRUNES_MAX: u32 = 100;
 /// The same, after one which failed.
 const PARTITIONS_RETRY: Duration = Duration::from_secs(60);
 
@@ -148,6 +152,11 @@ async fn housekeeping(
     now: jiff::Timestamp,
 ) -> Result<(), PgError> {
     let session = Session::open(&options, SessionRole::Housekeeping, None).await?;
+    for _ in 0..PRUNES_MAX {
+        if gates::prune(&session, PRUNED_MAX).await? < PRUNED_MAX {
+            break;
+        }
+    }
     let tables = [
         (partitions::Table::Events, config.retention.events),
         (partitions::Table::Decisions, config.retention.decisions),

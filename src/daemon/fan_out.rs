@@ -6,6 +6,7 @@
 //! dead letters. Those which wait for a grant or a table are asked again now and
 //! then ([`redrive`]).
 
+use super::gates::GatePass;
 use super::outcome::{Plan, of_the_moment};
 use super::pass::{Care, Force, LogPass, SOURCE, rollback};
 use crate::pg::dead::LetterKind;
@@ -13,14 +14,15 @@ use crate::pg::each::{Asked, EachQueries, Failure, OfTheMoment, Rows, patience};
 use crate::pg::enqueue::{Advance, Writer};
 use crate::pg::error::{PgError, Policy};
 use crate::pg::log::{Claimed, Page};
+use crate::pg::schedules;
 use crate::pg::session::Session;
 use crate::pg::unanswered::{self, Unanswered};
 use crate::rules::event::Event;
-use crate::rules::name::SourceName;
+use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::plan;
 use crate::rules::routine::{Each, EachParam, Routine, RoutineSet};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// How many dead letters are asked again at once, and no fewer than one of each
@@ -72,7 +74,12 @@ pub fn patience_of(set: &RoutineSet) -> Duration {
 
 /// Matches a page and asks the queries of the routines which want some of it.
 /// None, if no routine has a query.
-pub(super) async fn fan_out(pass: &LogPass<'_>, page: &Page) -> Result<Option<Fanned>, PgError> {
+/// Paused routines are not asked for.
+pub(super) async fn fan_out(
+    pass: &LogPass<'_>,
+    page: &Page,
+    paused: &HashSet<RoutineName>,
+) -> Result<Option<Fanned>, PgError> {
     let Some(queries) = pass.each else {
         return Ok(None);
     };
@@ -85,7 +92,11 @@ pub(super) async fn fan_out(pass: &LogPass<'_>, page: &Page) -> Result<Option<Fa
     for (place, claimed) in page.events.iter().enumerate() {
         if let Claimed::Event(event) = claimed {
             let routines = fanned.matches.get(place).into_iter().flatten();
-            for routine in routines.filter(|routine| pass.force.set.routines[**routine].each.is_some()) {
+            let asks = |routine: &&usize| {
+                let routine = &pass.force.set.routines[**routine];
+                routine.each.is_some() && !paused.contains(&routine.name)
+            };
+            for routine in routines.filter(asks) {
                 wanted.entry(*routine).or_default().push((place, event.as_ref()));
             }
         }
@@ -158,7 +169,7 @@ pub struct Redriven {
 }
 
 /// Asks again for events whose routine waited for a grant or a table. Those of
-/// routines which are not in force any more stay as they are.
+/// routines which are not in force any more, or which are paused, stay as they are.
 ///
 /// # Errors
 ///
@@ -169,12 +180,13 @@ pub async fn redrive(
     writer: &Writer,
     force: &Force,
     queries: &EachQueries,
+    paused: &HashSet<RoutineName>,
 ) -> Result<Redriven, PgError> {
     let routines: Vec<&str> = force
         .set
         .routines
         .iter()
-        .filter(|routine| routine.each.is_some())
+        .filter(|routine| routine.each.is_some() && !paused.contains(&routine.name))
         .map(|routine| routine.name.as_str())
         .collect();
     session.client().batch_execute("begin").await?;
@@ -195,10 +207,15 @@ pub async fn redrive(
     if let Some(error) = of_the_moment(&verdicts) {
         return Err(error);
     }
-    work.judge(SOURCE, &verdicts, &events.iter().collect::<Vec<_>>());
+    let events = events.iter().collect::<Vec<_>>();
+    work.judge(SOURCE, &verdicts, &events);
+    let about = schedules::now(session).await?;
+    let gates = GatePass { session, writer, care: Care::Guarded, trouble: None, about };
+    let through = gates.run(&mut work, &events).await?;
     unanswered::remove(session, &done).await?;
     let mut sending = writer.begin(session, SOURCE);
     work.ring_for_created(&verdicts, &mut sending);
+    through.queues.iter().for_each(|queue| sending.ring_for(queue));
     sending.commit(&work.decisions, &work.letters, Advance::Nowhere).await?;
     let left = done.len() < offered || offered >= max;
     Ok(Redriven { answered: done.len(), left })
@@ -295,6 +312,13 @@ fn read_event(text: &str) -> Option<Event> {
         tenant: text(&json, "tenant"),
         old,
         meta: json.get_mut("meta").map(Value::take).unwrap_or_default(),
+        chain: chain(&json),
         data: json.get_mut("data").map(Value::take).unwrap_or_default(),
     })
+}
+
+/// The routines which led to the event.
+fn chain(json: &Value) -> Vec<RoutineName> {
+    let names = json.get("chain").and_then(Value::as_array).into_iter().flatten();
+    names.filter_map(|name| RoutineName::parse(name.as_str()?).ok()).collect()
 }

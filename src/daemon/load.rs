@@ -2,7 +2,7 @@
 
 use crate::rules::name::RoutineName;
 use crate::rules::problem::{Problem, Problems};
-use crate::rules::routine::{self, Routine, RoutineSet};
+use crate::rules::routine::{self, Routine, RoutineSet, rows};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -91,13 +91,15 @@ pub fn load_all(path: &Path) -> Result<Vec<RoutineFile>, LoadError> {
     Ok(vec![file])
 }
 
-/// Parses routines which come from elsewhere: names and texts.
+/// Parses routines which come from elsewhere: names and texts of files. Those of
+/// rows are passed over, since their sources bring them along.
 ///
 /// # Errors
 ///
 /// If any has an error.
 pub fn load_texts(texts: &[(String, String)]) -> Result<RoutineSet, LoadError> {
-    all_or_nothing(texts.iter().map(|(name, text)| check_text(name, &format!("{name}.toml"), text)))
+    let files = texts.iter().filter(|(_, text)| rows::source_of(text).is_none());
+    all_or_nothing(files.map(|(name, text)| check_text(name, &format!("{name}.toml"), text)))
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> LoadError + use<> {

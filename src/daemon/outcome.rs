@@ -7,7 +7,9 @@ use crate::pg::each::{Failure, Rows};
 use crate::pg::enqueue::{Enqueued, Sending, Verdict, about, draft_json, duplicate};
 use crate::pg::error::{PgError, Policy, policy_of_state};
 use crate::rules::event::Event;
-use crate::rules::item::ItemDraft;
+use crate::rules::gate::circle;
+use crate::rules::item::{ItemDraft, Planned};
+use crate::rules::name::RoutineName;
 use crate::rules::plan;
 use crate::rules::routine::Routine;
 
@@ -15,6 +17,8 @@ use crate::rules::routine::Routine;
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) drafts: Vec<ItemDraft>,
+    /// Drafts which have gates to pass.
+    pub(super) gated: Vec<Planned>,
     pub(super) decisions: Vec<Decision>,
     pub(super) letters: Vec<DeadLetter>,
     pub(super) matches: usize,
@@ -26,10 +30,46 @@ impl Plan {
         self.letters.iter().filter(|letter| letter.kind == LetterKind::Blocked).count()
     }
 
+    /// Takes drafts, and sorts out those which have gates to pass. So have those
+    /// whose causes are to be written down: the fast way has no column for them.
+    pub(super) fn take(&mut self, planned: Vec<Planned>) {
+        for planned in planned {
+            if planned.request.is_empty() && planned.draft.chain.is_empty() {
+                self.drafts.push(planned.draft);
+            } else {
+                self.gated.push(planned);
+            }
+        }
+    }
+
+    /// What the loop guard stops; says whether it did.
+    fn is_stopped(&mut self, routine: &Routine, event: &Event) -> bool {
+        let Some(reason) = circle::guard(routine, event) else { return false };
+        self.decisions.push(Decision {
+            about: About::Event(event.seq),
+            source: SOURCE.into(),
+            routine: Some((routine.name.clone(), routine.version.clone())),
+            item: None,
+            outcome: Outcome::Loop,
+            reason,
+            met_item_id: None,
+        });
+        true
+    }
+
+    /// An event which a paused routine would have wanted.
+    pub(super) fn pause(&mut self, routine: &Routine, event: &Event) {
+        self.matches += 1;
+        self.decisions.push(Decision::paused(About::Event(event.seq), SOURCE, routine));
+    }
+
     pub(super) fn add(&mut self, routine: &Routine, event: &Event) {
         self.matches += 1;
+        if self.is_stopped(routine, event) {
+            return;
+        }
         match plan::plan_event(routine, event) {
-            Ok(drafts) => self.drafts.extend(drafts),
+            Ok(drafts) => self.take(drafts),
             Err(error) => {
                 self.bury(About::Event(event.seq), SOURCE, routine, &error.to_string(), Some(event))
             }
@@ -40,6 +80,9 @@ impl Plan {
     /// or none if one of them cannot be made.
     pub(super) fn add_rows(&mut self, routine: &Routine, event: &Event, rows: Rows) {
         self.matches += 1;
+        if self.is_stopped(routine, event) {
+            return;
+        }
         let planned = rows.and_then(|rows| {
             let mut drafts = Vec::new();
             for (number, row) in (0..).zip(&rows) {
@@ -51,7 +94,7 @@ impl Plan {
             Ok(drafts)
         });
         match planned {
-            Ok(drafts) => self.drafts.extend(drafts),
+            Ok(drafts) => self.take(drafts),
             Err(failure) => {
                 self.bury_failure(About::Event(event.seq), SOURCE, routine, &failure, Some(event));
             }
@@ -139,35 +182,45 @@ impl Plan {
     /// Turns what the inbox said of each draft into decisions and letters.
     pub(super) fn judge(&mut self, source: &str, verdicts: &[Verdict], events: &[&Event]) -> Enqueued {
         let mut enqueued = Enqueued::default();
+        let mut refused = Vec::new();
         for (draft, verdict) in self.drafts.iter().zip(verdicts) {
-            let (outcome, reason) = match verdict {
-                Verdict::Created => {
-                    enqueued.created += 1;
-                    continue;
-                }
+            match verdict {
+                Verdict::Created => enqueued.created += 1,
                 Verdict::Duplicate(met) => {
                     enqueued.duplicates += 1;
                     self.decisions.push(duplicate(source, draft, *met));
-                    continue;
                 }
                 Verdict::Refused { sqlstate, message } => {
-                    let letter = refusal(source, draft, sqlstate, message, events);
-                    let outcome = outcome_of(letter.kind);
-                    self.letters.push(letter);
-                    (outcome, format!("the inbox refused it: {message} (SQLSTATE {sqlstate})"))
+                    refused.push((draft.clone(), sqlstate, message));
                 }
-            };
-            self.decisions.push(Decision {
-                about: about(draft),
-                source: source.into(),
-                routine: Some((draft.routine.clone(), draft.version.clone())),
-                item: Some(draft.item.clone()),
-                outcome,
-                reason,
-                met_item_id: None,
-            });
+            }
+        }
+        for (draft, sqlstate, message) in refused {
+            self.refuse(source, &draft, sqlstate, message, events);
         }
         enqueued
+    }
+
+    /// A draft which the inbox refused: a letter, and a decision.
+    pub(super) fn refuse(
+        &mut self,
+        source: &str,
+        draft: &ItemDraft,
+        sqlstate: &str,
+        message: &str,
+        events: &[&Event],
+    ) {
+        let letter = refusal(source, draft, sqlstate, message, events);
+        self.decisions.push(Decision {
+            about: about(draft),
+            source: source.into(),
+            routine: Some((draft.routine.clone(), draft.version.clone())),
+            item: Some(draft.item.clone()),
+            outcome: outcome_of(letter.kind),
+            reason: format!("the inbox refused it: {message} (SQLSTATE {sqlstate})"),
+            met_item_id: None,
+        });
+        self.letters.push(letter);
     }
 }
 
@@ -226,6 +279,7 @@ fn event_json(event: &Event) -> String {
         "data": event.data,
         "old": event.old,
         "meta": event.meta,
+        "chain": event.chain.iter().map(RoutineName::as_str).collect::<Vec<_>>(),
     })
     .to_string()
 }

@@ -7,16 +7,21 @@
 
 use super::failpoint;
 use super::fan_out::{Fanned, fan_out};
+use super::gates::{ALONE_TIMEOUT_MS, GatePass, Through};
 use super::outcome::{Plan, of_the_moment};
 use crate::pg::each::EachQueries;
 use crate::pg::enqueue::{Advance, Enqueued, Verdict, Writer};
 use crate::pg::error::PgError;
+use crate::pg::gates::Timers;
 use crate::pg::log::{Claim, Claimed, LogReader, Page, PageLimits};
+use crate::pg::paused::PauseReader;
 use crate::pg::session::Session;
 use crate::rules::matcher::Matcher;
+use crate::rules::name::RoutineName;
 use crate::rules::routine::RoutineSet;
 use crate::rules::snapshot::PageEnd;
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,9 +72,6 @@ const FIRST_PART: usize = 80;
 /// The same where rows become items: an event may make hundreds of them.
 const FANNED_PART: usize = 16;
 
-/// How long a statement may take when drafts go alone.
-const ALONE_TIMEOUT_MS: u32 = 2_000;
-
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Done {
@@ -83,6 +85,12 @@ pub struct Done {
     pub blocked: usize,
     /// Matches of events and routines.
     pub matches: usize,
+    /// Drafts which a gate holds, or which joined others.
+    pub held: u64,
+    /// Drafts which a gate stopped, and which are not the same as others.
+    pub stopped: u64,
+    /// When held drafts are to be looked at, as far as the pass knows.
+    pub timers: Timers,
     /// How long claiming took.
     pub claim: Duration,
     /// How long matching and planning took.
@@ -121,37 +129,46 @@ pub struct LogPass<'a> {
     pub trouble: Option<&'a str>,
     /// The queries of `[each]`; none, if no routine in force has one.
     pub each: Option<&'a EachQueries>,
+    /// Reads which routines are paused.
+    pub pauses: &'a PauseReader,
 }
 
 /// The source of the log in decisions and letters.
 pub(super) const SOURCE: &str = "events";
 
 impl LogPass<'_> {
-    /// Runs it.
+    /// Runs it. Which routines are paused is told in `known`, once that is
+    /// read.
     ///
     /// # Errors
     ///
     /// Of the database. Nothing was written then; the transaction may still be
     /// open, and [`rollback`] ends it.
-    pub async fn run(&self) -> Result<PassEnd, PgError> {
+    pub async fn run(&self, known: &mut Option<HashSet<RoutineName>>) -> Result<PassEnd, PgError> {
         let began = Instant::now();
         failpoint::hit("pass.begun");
         let wants = |kind: &str| self.force.matcher.wants_type(&crate::rules::name::SourceName::log(), kind);
-        let page = match self.reader.claim(self.session, self.limits(), wants).await? {
+        let claim = self.reader.claim(self.session, self.limits(), wants);
+        let (claimed, paused) = futures_util::join!(claim, self.pauses.read(self.session));
+        // If the claim failed, the other one only says that the transaction did.
+        let page = match claimed? {
             Claim::Taken => return Ok(PassEnd::Taken),
             Claim::Page(page) => page,
         };
+        let paused = paused?;
+        *known = Some(paused.clone());
         failpoint::hit("pass.claimed");
         let claim = began.elapsed();
         if page.next.is_none() {
             rollback(self.session).await?;
             return Ok(PassEnd::Empty(page.now));
         }
-        let fanned = fan_out(self, &page).await?;
-        let (plan, enqueued, planned) = match self.care {
-            Care::Together => self.plan_and_send(&page, fanned, began).await?,
+        let fanned = fan_out(self, &page, &paused).await?;
+        let work = Work { page: &page, paused: &paused, began };
+        let (plan, through, planned) = match self.care {
+            Care::Together => self.plan_and_send(&work, fanned).await?,
             Care::Guarded | Care::Alone | Care::OneEvent | Care::SetAside => {
-                self.plan_with_care(&page, fanned, began).await?
+                self.plan_with_care(&work, fanned).await?
             }
         };
         let (end, now, rows) = (page.end, page.now, page.rows);
@@ -161,10 +178,13 @@ impl LogPass<'_> {
         failpoint::hit("pass.committed");
         let done = Done {
             events: rows,
-            enqueued,
+            enqueued: through.enqueued,
             dead: plan.letters.len(),
             blocked: plan.blocked(),
             matches: plan.matches,
+            held: through.held,
+            stopped: through.stopped,
+            timers: through.timers,
             claim,
             plan: planned - claim,
             commit: began.elapsed() - planned,
@@ -180,13 +200,14 @@ impl LogPass<'_> {
     }
 
     /// The fast way: a part of the page is planned while the server enqueues the
-    /// one before.
+    /// one before. Drafts which have gates to pass are judged all together, at the
+    /// end.
     async fn plan_and_send(
         &self,
-        page: &Page,
+        work: &Work<'_>,
         mut fanned: Option<Fanned>,
-        began: Instant,
-    ) -> Result<(Plan, Enqueued, Duration), PgError> {
+    ) -> Result<(Plan, Through, Duration), PgError> {
+        let page = work.page;
         let mut sending = self.writer.begin(self.session, SOURCE);
         let mut plan = Plan::default();
         let fans_out = fanned.as_ref().is_some_and(Fanned::asked);
@@ -194,28 +215,30 @@ impl LogPass<'_> {
         let (first, others) = page.events.split_at(first.min(page.events.len()));
         let mut place = 0;
         for part in std::iter::once(first).chain(others.chunks(part)) {
-            self.plan(place, part, fanned.as_mut(), &mut plan);
+            self.plan(place, part, fanned.as_mut(), work.paused, &mut plan);
             place += part.len();
             sending.push(std::mem::take(&mut plan.drafts)).await;
         }
         failpoint::hit("pass.planned");
-        let planned = began.elapsed();
-        let enqueued =
-            sending.commit(&plan.decisions, &plan.letters, Advance::Log(page.next.as_ref())).await?;
-        Ok((plan, enqueued, planned))
+        let planned = work.began.elapsed();
+        let mut through = self.gates(page.now).run(&mut plan, &[]).await?;
+        through.queues.iter().for_each(|queue| sending.ring_for(queue));
+        let advance = Advance::Log(page.next.as_ref());
+        through.enqueued += sending.commit(&plan.decisions, &plan.letters, advance).await?;
+        Ok((plan, through, planned))
     }
 
     /// The careful way: the inbox says of each draft what became of it.
     async fn plan_with_care(
         &self,
-        page: &Page,
+        work: &Work<'_>,
         mut fanned: Option<Fanned>,
-        began: Instant,
-    ) -> Result<(Plan, Enqueued, Duration), PgError> {
+    ) -> Result<(Plan, Through, Duration), PgError> {
+        let page = work.page;
         let mut plan = Plan::default();
-        self.plan(0, &page.events, fanned.as_mut(), &mut plan);
+        self.plan(0, &page.events, fanned.as_mut(), work.paused, &mut plan);
         failpoint::hit("pass.planned");
-        let planned = began.elapsed();
+        let planned = work.began.elapsed();
         let verdicts = match self.care {
             Care::Together | Care::Guarded => self.writer.enqueue_each(self.session, &plan.drafts).await?,
             Care::Alone | Care::OneEvent => {
@@ -236,12 +259,21 @@ impl LogPass<'_> {
             Claimed::Event(event) => Some(event.as_ref()),
             Claimed::Unwanted | Claimed::SetAside { .. } => None,
         });
-        let enqueued = plan.judge(SOURCE, &verdicts, &events.collect::<Vec<_>>());
+        let events = events.collect::<Vec<_>>();
+        let enqueued = plan.judge(SOURCE, &verdicts, &events);
+        let mut through = self.gates(page.now).run(&mut plan, &events).await?;
+        through.enqueued += enqueued;
         let advance = Advance::Log(page.next.as_ref());
         let mut sending = self.writer.begin(self.session, SOURCE);
         plan.ring_for_created(&verdicts, &mut sending);
+        through.queues.iter().for_each(|queue| sending.ring_for(queue));
         sending.commit(&plan.decisions, &plan.letters, advance).await?;
-        Ok((plan, enqueued, planned))
+        Ok((plan, through, planned))
+    }
+
+    fn gates(&self, about: Timestamp) -> GatePass<'_> {
+        let Self { session, writer, care, trouble, .. } = *self;
+        GatePass { session, writer, care, trouble, about }
     }
 
     /// Why an event is set aside.
@@ -250,7 +282,14 @@ impl LogPass<'_> {
     }
 
     /// Plans some events of the page, of which the first is at `place`.
-    fn plan(&self, place: usize, events: &[Claimed], mut fanned: Option<&mut Fanned>, plan: &mut Plan) {
+    fn plan(
+        &self,
+        place: usize,
+        events: &[Claimed],
+        mut fanned: Option<&mut Fanned>,
+        paused: &HashSet<RoutineName>,
+        plan: &mut Plan,
+    ) {
         for (place, claimed) in (place..).zip(events) {
             let event = match claimed {
                 Claimed::Unwanted => continue,
@@ -260,24 +299,30 @@ impl LogPass<'_> {
                 }
                 Claimed::Event(event) => event,
             };
-            match fanned.as_deref_mut() {
-                None => {
-                    for index in self.force.matcher.matches(event) {
-                        plan.add(&self.force.set.routines[index], event);
-                    }
+            let matches = match fanned.as_deref_mut() {
+                None => self.force.matcher.matches(event),
+                Some(fanned) => fanned.matches(place),
+            };
+            for index in matches {
+                let routine = &self.force.set.routines[index];
+                if paused.contains(&routine.name) {
+                    plan.pause(routine, event);
+                    continue;
                 }
-                Some(fanned) => {
-                    for index in fanned.matches(place) {
-                        let routine = &self.force.set.routines[index];
-                        match &routine.each {
-                            None => plan.add(routine, event),
-                            Some(_) => plan.add_rows(routine, event, fanned.rows(place, index)),
-                        }
-                    }
+                match (fanned.as_deref_mut(), &routine.each) {
+                    (Some(fanned), Some(_)) => plan.add_rows(routine, event, fanned.rows(place, index)),
+                    (_, _) => plan.add(routine, event),
                 }
             }
         }
     }
+}
+
+/// What a pass has claimed.
+struct Work<'a> {
+    page: &'a Page,
+    paused: &'a HashSet<RoutineName>,
+    began: Instant,
 }
 
 /// Ends a transaction which failed, if there is one.

@@ -5,12 +5,18 @@
 //! too, since the folder itself may be replaced, or be a symlink which is: then
 //! the watch is laid on the new one. Bursts of changes are waited out, and the
 //! folder is also read now and then, since watches miss changes on network file
-//! systems. A folder with an error leaves the set in force.
+//! systems. A folder with an error leaves the files in force.
+//!
+//! Routines which are rows come from a task of their own
+//! ([`rows`](super::rows)); what is in force are the files and those, put together
+//! here.
 
 use super::load::{LoadError, load_dir};
 use super::pass::Force;
+use super::rows::Rows;
 use super::status::{SetLabels, Status};
 use crate::rules::matcher::Matcher;
+use crate::rules::name::RoutineName;
 use crate::rules::routine::RoutineSet;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::ffi::OsStr;
@@ -19,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// A burst of changes is over when nothing changed for so long.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -34,21 +41,92 @@ pub fn force(set: RoutineSet) -> Arc<Force> {
     Arc::new(Force { matcher: Matcher::new(set.clone()), set })
 }
 
-/// Watches the folder until the receivers are gone.
-pub async fn watch_folder(folder: PathBuf, status: Arc<Status>, force_to: watch::Sender<Arc<Force>>) {
-    let (changed_tx, mut changed) = mpsc::unbounded_channel();
-    let mut watching = Watching::new(&folder, changed_tx);
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-    loop {
-        tokio::select! {
-            Some(()) = changed.recv() => settle(&mut changed).await,
-            _ = hangup.recv() => tracing::info!("SIGHUP: reading the routines again"),
-            () = tokio::time::sleep(POLL) => {}
-            () = force_to.closed() => return,
+/// The routines of files and of rows, and who is to have them.
+#[derive(Debug)]
+pub struct Reloader {
+    folder: PathBuf,
+    /// The files which were last good.
+    files: RoutineSet,
+    rows: watch::Receiver<Rows>,
+    /// Rows which a file of their name hides, as they were told last.
+    hidden: Vec<RoutineName>,
+    status: Arc<Status>,
+    force_to: watch::Sender<Arc<Force>>,
+}
+
+/// Puts files and rows together for the first time, and gives what is in force,
+/// with its changes, and who keeps it so.
+#[must_use]
+pub fn begin(
+    folder: PathBuf,
+    files: RoutineSet,
+    rows: watch::Receiver<Rows>,
+    status: Arc<Status>,
+) -> (Reloader, watch::Receiver<Arc<Force>>) {
+    let (set, hidden) = files.with_rows(&rows.borrow());
+    tell(&status, &set);
+    tell_hidden(&status, &hidden);
+    let (force_to, force_from) = watch::channel(force(set));
+    (Reloader { folder, files, rows, hidden, status, force_to }, force_from)
+}
+
+impl Reloader {
+    /// Watches the folder and the rows until the receivers are gone.
+    pub async fn watch(mut self) {
+        let (changed_tx, mut changed) = mpsc::unbounded_channel();
+        let mut watching = Watching::new(&self.folder, changed_tx);
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let mut next_poll = Instant::now() + POLL;
+        loop {
+            tokio::select! {
+                Some(()) = changed.recv() => settle(&mut changed).await,
+                _ = hangup.recv() => tracing::info!("SIGHUP: reading the routines again"),
+                // Without sources nobody sends, and this branch rests.
+                Ok(()) = self.rows.changed() => {
+                    self.put_together().await;
+                    continue;
+                }
+                () = tokio::time::sleep_until(next_poll) => {}
+                () = self.force_to.closed() => return,
+            }
+            // Before the folder is read, so that no change falls in between.
+            watching.follow();
+            self.reload().await;
+            next_poll = Instant::now() + POLL;
         }
-        // Before the folder is read, so that no change falls in between.
-        watching.follow();
-        reload(&folder, &status, &force_to).await;
+    }
+
+    /// Reads the folder again.
+    async fn reload(&mut self) {
+        let path = self.folder.clone();
+        let loaded = tokio::task::spawn_blocking(move || load_dir(&path)).await;
+        match loaded {
+            Ok(Ok(files)) => {
+                self.status.well("routines");
+                self.files = files;
+                self.put_together().await;
+            }
+            Ok(Err(error)) => complain(&self.status, &error),
+            Err(_) => {}
+        }
+    }
+
+    /// Puts files and rows in force, if they are others than before.
+    async fn put_together(&mut self) {
+        let rows = self.rows.borrow_and_update().clone();
+        let (set, hidden) = self.files.with_rows(&rows);
+        if hidden != self.hidden {
+            tell_hidden(&self.status, &hidden);
+            self.hidden = hidden;
+        }
+        if self.force_to.borrow().set.hash == set.hash {
+            return;
+        }
+        tell(&self.status, &set);
+        // The index of thousands of routines takes a while to build.
+        if let Ok(force) = tokio::task::spawn_blocking(move || force(set)).await {
+            self.force_to.send_replace(force);
+        }
     }
 }
 
@@ -99,27 +177,11 @@ impl Watching {
 }
 
 async fn settle(changed: &mut mpsc::UnboundedReceiver<()>) {
-    let end = tokio::time::Instant::now() + SETTLE_MAX;
+    let end = Instant::now() + SETTLE_MAX;
     while let Ok(Some(())) = tokio::time::timeout(SETTLE, changed.recv()).await {
-        if tokio::time::Instant::now() > end {
+        if Instant::now() > end {
             return;
         }
-    }
-}
-
-async fn reload(folder: &Path, status: &Status, force_to: &watch::Sender<Arc<Force>>) {
-    let path = folder.to_owned();
-    let loaded = tokio::task::spawn_blocking(move || load_dir(&path)).await;
-    match loaded {
-        Ok(Ok(set)) => {
-            status.well("routines");
-            if force_to.borrow().set.hash != set.hash {
-                tell(status, &set);
-                force_to.send_replace(force(set));
-            }
-        }
-        Ok(Err(error)) => complain(status, &error),
-        Err(_) => {}
     }
 }
 
@@ -134,6 +196,18 @@ pub fn complain(status: &Status, error: &LoadError) {
     if status.complains_anew("routines", &text) {
         tracing::error!("the routines cannot be read; the last good set stays in force\n{text}");
     }
+}
+
+/// Says which rows a file of their name hides.
+fn tell_hidden(status: &Status, hidden: &[RoutineName]) {
+    let names: Vec<&str> = hidden.iter().map(RoutineName::as_str).collect();
+    if !names.is_empty() {
+        tracing::error!(
+            routines.hidden = names.join(", "),
+            "files have the names of rows, and win: these rows are not used"
+        );
+    }
+    status.fact("routine_rows_hidden", names);
 }
 
 /// Says which set was read.

@@ -1,9 +1,9 @@
 //! The life of a daemon: wait for the database, migrate, stand by, lead, and
 //! again from the beginning whenever something is lost.
 
-use super::caution::Caution;
+use super::caution::Cautions;
 use super::load::{LoadError, load_dir, load_texts};
-use super::pass::Force;
+use super::rows::{self, Sources};
 use super::status::{Role, Status};
 use super::term::{Environment, TermEnd, lead};
 use super::{http, reload};
@@ -12,6 +12,7 @@ use crate::pg::connect::ConnectOptions;
 use crate::pg::error::PgError;
 use crate::pg::session::{Session, SessionRole};
 use crate::pg::{migrate, registry};
+use crate::rules::routine::RoutineSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,13 +64,16 @@ pub async fn run(
     }
     let loaded = load_dir(&config.daemon.routines);
     let mut stopping = stop.clone();
-    let first = tokio::select! {
+    let (files, sources) = tokio::select! {
         result = prepare(&config, &options, &status, loaded) => result?,
         _ = stopping.wait_for(|stop| *stop) => return Ok(()),
     };
-    let (force_to, force) = watch::channel(first);
-    let watcher =
-        tokio::spawn(reload::watch_folder(config.daemon.routines.clone(), status.clone(), force_to));
+    let (rows_to, rows) = watch::channel(sources.rows());
+    let (reloader, force) = reload::begin(config.daemon.routines.clone(), files, rows, status.clone());
+    let watcher = tokio::spawn(reloader.watch());
+    let doorbell = config.daemon.doorbell;
+    let reader =
+        tokio::spawn(rows::watch_sources(sources, options.clone(), doorbell, status.clone(), rows_to));
     let instance = instance_name();
     tracing::info!(daemon.instance = %instance, database = %options.describe(), "hearken is up");
     let mut environment = Environment { config, options, status, force, stop, instance };
@@ -78,6 +82,7 @@ pub async fn run(
         _ = stopping_too_long(stopping) => tracing::warn!("the pass in hand took too long; leaving it to be rolled back"),
     }
     watcher.abort();
+    reader.abort();
     tracing::info!("stopped");
     Ok(())
 }
@@ -93,14 +98,14 @@ async fn prepare(
     config: &Config,
     options: &ConnectOptions,
     status: &Status,
-    loaded: Result<crate::rules::routine::RoutineSet, LoadError>,
-) -> Result<Arc<Force>, RunError> {
+    loaded: Result<RoutineSet, LoadError>,
+) -> Result<(RoutineSet, Sources), RunError> {
     let mut backoff = Backoff::new();
     loop {
-        match prepare_once(config, options).await {
-            Ok(last) => {
+        match prepare_once(config, options, status).await {
+            Ok((last, sources)) => {
                 status.well("database");
-                return settle_routines(status, loaded, last);
+                return settle_routines(status, loaded, last).map(|files| (files, sources));
             }
             Err(PrepareError::Fatal(error)) => return Err(error),
             Err(PrepareError::Wait(error)) => {
@@ -131,7 +136,11 @@ impl From<PgError> for PrepareError {
 
 type LastSet = Option<Vec<(String, String)>>;
 
-async fn prepare_once(config: &Config, options: &ConnectOptions) -> Result<LastSet, PrepareError> {
+async fn prepare_once(
+    config: &Config,
+    options: &ConnectOptions,
+    status: &Status,
+) -> Result<(LastSet, Sources), PrepareError> {
     let session = Session::open(options, SessionRole::Tool, None).await.map_err(PgError::from)?;
     let sort = |error| match error {
         migrate::MigrateError::Newer(_) | migrate::MigrateError::Drift(_) => {
@@ -155,42 +164,41 @@ async fn prepare_once(config: &Config, options: &ConnectOptions) -> Result<LastS
             }
         }
     }
-    Ok(registry::last_set(&session).await?)
+    let last = registry::last_set(&session).await?;
+    // Rows belong to the first set already: without them their schedules would be
+    // forgotten, and their held drafts cancelled.
+    let sources = Sources::begin(config, &session, last.as_deref().unwrap_or_default(), status).await?;
+    Ok((last, sources))
 }
 
 /// Design: at start with a broken set, the last good one is taken; if there is
 /// none, there is nothing to run.
 fn settle_routines(
     status: &Status,
-    loaded: Result<crate::rules::routine::RoutineSet, LoadError>,
+    loaded: Result<RoutineSet, LoadError>,
     last: LastSet,
-) -> Result<Arc<Force>, RunError> {
+) -> Result<RoutineSet, RunError> {
     status.well("migrations");
     match loaded {
-        Ok(set) => {
-            reload::tell(status, &set);
-            Ok(reload::force(set))
-        }
+        Ok(set) => Ok(set),
         Err(error) => {
             let Some(Ok(set)) = last.map(|texts| load_texts(&texts)) else {
                 return Err(RunError::Routines(error));
             };
             reload::complain(status, &error);
-            reload::tell(status, &set);
-            Ok(reload::force(set))
+            Ok(set)
         }
     }
 }
 
 async fn keep_leading(environment: &mut Environment) {
     let mut backoff = Backoff::new();
-    let mut caution = Caution::default();
+    let mut caution = Cautions::default();
     while !*environment.stop.borrow() {
         match stand_and_lead(environment, &mut caution, &mut backoff).await {
             TermEnd::Stopped => return,
             TermEnd::Lost(error) => {
                 caution.lost(&error);
-                caution.suspect();
                 environment.status.role(Role::Starting);
                 environment.status.trouble("database", error.to_string());
                 tracing::warn!(error = %error, "lost the database; connecting again");
@@ -206,7 +214,7 @@ async fn keep_leading(environment: &mut Environment) {
 
 async fn stand_and_lead(
     environment: &mut Environment,
-    caution: &mut Caution,
+    caution: &mut Cautions,
     backoff: &mut Backoff,
 ) -> TermEnd {
     let leader = match Session::open(&environment.options, SessionRole::Leader, None).await {

@@ -63,6 +63,10 @@ pub struct Metrics {
     pub items: Counter,
     /// Drafts whose item was there before.
     pub duplicates: Counter,
+    /// Drafts which a gate held, or which joined others.
+    pub held: Counter,
+    /// Drafts which a gate stopped.
+    pub stopped: Counter,
     /// Dead letters written.
     pub dead: Counter,
     /// Passes that did something.
@@ -83,8 +87,19 @@ pub struct Metrics {
     pub routines: Gauge,
     /// The hash of the set in force, as a label of the value 1.
     pub routines_info: Family<SetLabels, Gauge>,
+    /// How many rows the sources of routines have, in use and refused.
+    pub routine_rows: Family<RowLabels, Gauge>,
     /// How long a pass took, from claim to commit.
     pub pass_seconds: Histogram,
+}
+
+/// Which rows of a source of routines are counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RowLabels {
+    /// The name of the source.
+    pub source: String,
+    /// `used`, or `refused` for those which cannot be used.
+    pub state: &'static str,
 }
 
 /// Which set of routines is in force.
@@ -201,6 +216,8 @@ impl Metrics {
             matches: counter("matches", "Matches of events and routines, and ticks"),
             items: counter("items_created", "Items put into the inbox"),
             duplicates: counter("items_duplicate", "Drafts whose item was there before"),
+            held: counter("drafts_held", "Drafts which a gate held, or which joined others"),
+            stopped: counter("drafts_stopped", "Drafts which a gate stopped, duplicates not counted"),
             dead: counter("dead_letters", "Dead letters written"),
             passes: counter("passes", "Passes that did something"),
             empty: counter("passes_empty", "Passes that found nothing"),
@@ -211,12 +228,15 @@ impl Metrics {
             leader: Gauge::default(),
             routines: Gauge::default(),
             routines_info: Family::default(),
+            routine_rows: Family::default(),
             pass_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
         };
         registry.register("leader", "1 if this daemon leads", metrics.leader.clone());
         registry.register("routines", "Routines in force", metrics.routines.clone());
         let info = "Always 1, for the hash of the set of routines in force";
         registry.register("routines_info", info, metrics.routines_info.clone());
+        let rows = "Rows of the sources of routines, by source: used, or refused with a problem";
+        registry.register("routine_rows", rows, metrics.routine_rows.clone());
         registry.register(
             "pass_seconds",
             "Duration of a pass, from claim to commit",

@@ -4,27 +4,33 @@
 //! drop all sessions, connect again, LISTEN, and look before calling ourselves
 //! well. What a term knows and the database does not is nothing but hints.
 
+mod held;
+mod look;
+
 use super::bell::Bell;
-use super::caution::Caution;
+use super::caution::{Batch, Cautions};
 use super::chores::Chores;
 use super::clock::DbClock;
 use super::doorbell::{Doorbell, Lock};
 use super::failpoint;
 use super::fan_out;
-use super::pass::{Done, Force, LogPass, PassEnd, rollback};
+use super::held::HeldClock;
+use super::pass::{Force, rollback};
 use super::query::{Queries, Settled};
-use super::rhythm::{ECHO_WITHIN, LOOK_PAUSE, PING_EVERY, Rhythm, answered, at, at_or_now, closed};
+use super::rhythm::{ECHO_WITHIN, PING_EVERY, Rhythm, answered, at, at_or_now, closed};
 use super::status::{Role, Status};
-use super::ticks::{self, Planner, TickEnd, TickPass};
+use super::ticks::{self, Planner};
 use crate::config::{Config, DoorbellMode};
 use crate::pg::connect::ConnectOptions;
 use crate::pg::each::EachQueries;
 use crate::pg::enqueue::Writer;
 use crate::pg::error::{PgError, Policy};
-use crate::pg::log::{Begin, LogReader, PageLimits};
+use crate::pg::log::{Begin, LogReader};
+use crate::pg::paused::PauseReader;
 use crate::pg::session::{Session, SessionRole};
-use crate::pg::{doorbell, registry, schedules};
-use crate::rules::snapshot::PageEnd;
+use crate::pg::{doorbell, gates, registry, schedules};
+use crate::rules::name::RoutineName;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -32,9 +38,6 @@ use tokio::sync::watch;
 /// Looks in a row that found something while S waits, after which the request
 /// is cancelled: the load is sustained and the bells would make writers queue.
 const BUSY_LOOKS: u32 = 16;
-
-/// Between two tries of queries which wait for a grant or a table.
-const ASK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a term ended.
 #[derive(Debug)]
@@ -81,9 +84,14 @@ struct Term<'a> {
     fans_out: bool,
     /// Whether events may wait for such a query to be mended.
     unanswered: bool,
-    on_duty_since: jiff::Timestamp,
     clock: DbClock,
-    caution: &'a mut Caution,
+    caution: &'a mut Cautions,
+    /// Reads which routines are paused.
+    pauses: PauseReader,
+    /// Which ones are, as the last pass read.
+    paused: HashSet<RoutineName>,
+    /// When held drafts are to be looked at.
+    held: HeldClock,
     rows: i64,
     echo: Option<(u64, Instant)>,
     chores: Chores,
@@ -92,7 +100,7 @@ struct Term<'a> {
 
 /// Leads until a session is lost or we are told to stop. `leader` holds the
 /// leader's lock.
-pub async fn lead(environment: &mut Environment, leader: &Session, caution: &mut Caution) -> TermEnd {
+pub async fn lead(environment: &mut Environment, leader: &Session, caution: &mut Cautions) -> TermEnd {
     let mut term = match Term::begin(environment, leader, caution).await {
         Ok(term) => term,
         Err(error) => return TermEnd::Lost(error),
@@ -121,6 +129,7 @@ enum Wake {
     Granted,
     Tick,
     Query,
+    Held,
     Poll,
     Ping,
     Expiry,
@@ -133,7 +142,7 @@ impl<'a> Term<'a> {
     async fn begin(
         environment: &'a mut Environment,
         leader: &'a Session,
-        caution: &'a mut Caution,
+        caution: &'a mut Cautions,
     ) -> Result<Self, PgError> {
         let bell = Arc::new(Bell::default());
         let work = Session::open(&environment.options, SessionRole::Work, None).await?;
@@ -150,6 +159,7 @@ impl<'a> Term<'a> {
         };
         let reader = LogReader::prepare(&work).await?;
         let writer = Writer::prepare(&work).await?;
+        let pauses = PauseReader::prepare(&work).await?;
         match reader.begin(&work).await? {
             Begin::First => tracing::info!("reading the log from its beginning"),
             Begin::Same => {}
@@ -173,15 +183,17 @@ impl<'a> Term<'a> {
             doorbell,
             reader,
             writer,
-            planner: Planner::default(),
+            planner: Planner::new(now),
             queries: Queries::new(options, now),
             each: EachQueries::default(),
             fans_out: false,
             unanswered: true,
-            on_duty_since: now,
             force,
             clock: DbClock::heard(now),
             caution,
+            pauses,
+            paused: HashSet::new(),
+            held: HeldClock::begin(),
             rows: i64::from(rows),
             echo: None,
             chores: Chores::due(),
@@ -194,8 +206,16 @@ impl<'a> Term<'a> {
     /// Puts a set of routines in force: recorded, and its schedules planned.
     async fn adopt(&mut self) -> Result<(), PgError> {
         registry::record_set(&self.work, &self.force.set).await?;
+        let names = self.force.set.routines.iter().map(|routine| &routine.name).collect();
+        let cancelled = gates::cancel_gone(&self.work, &names).await?;
+        if cancelled > 0 {
+            tracing::warn!(
+                held.cancelled = cancelled,
+                "held drafts of routines which were removed are cancelled"
+            );
+        }
         let planned = schedules::adopt(&self.work, &ticks::fingerprints(&self.force)).await?;
-        self.planner = Planner::new(&self.force, &planned, self.on_duty_since);
+        self.planner.adopt(&self.force, &planned);
         self.queries.adopt(&self.force, &planned);
         self.each.retain(&self.force.set);
         self.fans_out = fan_out::is_needed(&self.force.set);
@@ -223,6 +243,7 @@ impl<'a> Term<'a> {
             }
             self.tick_if_due().await?;
             self.queries.start_due(&self.clock);
+            self.let_go_on().await?;
             if !self.rhythm.look {
                 self.fall_asleep();
             }
@@ -235,6 +256,7 @@ impl<'a> Term<'a> {
     /// What a look means for the next one.
     async fn looked(&mut self, found: Found) -> Result<(), PgError> {
         self.rhythm.next_poll = Instant::now() + self.poll();
+        self.held.looked();
         if !std::mem::replace(&mut self.rhythm.well, true) {
             self.environment.status.role(Role::Leader);
             self.environment.status.looked();
@@ -273,10 +295,13 @@ impl<'a> Term<'a> {
                 self.environment.status.metrics.bells.inc();
                 self.rhythm.quiet_since = None;
                 self.rhythm.look = true;
+                if self.bell.take_gates() {
+                    self.held.ask();
+                }
             }
             Wake::Granted => self.rhythm.look = !failpoint::leaves_out(failpoint::NO_LAST_LOOK),
             Wake::Poll => self.rhythm.look = true,
-            Wake::Stop | Wake::Tick => {}
+            Wake::Stop | Wake::Tick | Wake::Held => {}
             Wake::Query => self.settle_queries(),
             Wake::Ping => {
                 self.ping().await?;
@@ -307,6 +332,7 @@ impl<'a> Term<'a> {
     async fn wait(&mut self) -> Result<Wake, PgError> {
         let next_tick = self.planner.next().map(|at| self.clock.instant_of(at));
         let next_query = self.queries.next(&self.clock);
+        let next_held = Some(self.held.instant(&self.clock));
         let next_look = match self.doorbell.lock {
             // Not even a timer of nothing: those end at the next millisecond.
             _ if self.rhythm.look => None,
@@ -324,6 +350,7 @@ impl<'a> Term<'a> {
             () = closed(self.listener.as_ref()) => Err(PgError::lost("the listener")),
             () = closed(lock_session.as_deref()) => Err(PgError::lost("the session of the doorbell")),
             () = at(next_tick) => Ok(Wake::Tick),
+            () = at(next_held) => Ok(Wake::Held),
             () = at(next_query) => Ok(Wake::Query),
             () = self.queries.ended() => Ok(Wake::Query),
             _ = environment.force.changed() => Ok(Wake::Reload),
@@ -337,123 +364,27 @@ impl<'a> Term<'a> {
         }
     }
 
-    /// Clears the flag and runs one pass.
-    async fn look(&mut self) -> Result<Found, PgError> {
-        self.bell.clear();
-        let daemon = &self.environment.config.daemon;
-        let limits = PageLimits {
-            rows: self.rows,
-            bytes: i64::try_from(daemon.batch_bytes).unwrap_or(i64::MAX),
-            data_max: i64::try_from(daemon.data_max).unwrap_or(i64::MAX),
-        };
-        self.caution.enter();
-        let pass = LogPass {
-            session: &self.work,
-            reader: &self.reader,
-            writer: &self.writer,
-            force: &self.force,
-            limits,
-            care: self.caution.care,
-            trouble: self.caution.trouble.as_deref(),
-            each: self.fans_out.then_some(&self.each),
-        };
-        let began = Instant::now();
-        let result = answered(self.patience(), pass.run()).await;
-        let metrics = &self.environment.status.metrics;
-        match result {
-            Ok(PassEnd::Empty(now)) => {
-                metrics.empty.inc();
-                self.rhythm.pause = LOOK_PAUSE;
-                self.clock = DbClock::heard(now);
-                self.environment.status.looked();
-                self.caution.forget();
-                Ok(Found::Nothing)
-            }
-            Ok(PassEnd::Taken) => {
-                self.caution.leave();
-                tokio::time::sleep(LOOK_PAUSE).await;
-                Ok(Found::More)
-            }
-            Ok(PassEnd::Worked(done, end, now)) => {
-                metrics.pass_seconds.observe(began.elapsed().as_secs_f64());
-                self.rhythm.found(done.events);
-                self.clock = DbClock::heard(now);
-                self.tell(&done, "pass");
-                self.grow(end, done.events);
-                self.caution.forget();
-                Ok(if end == PageEnd::Full { Found::More } else { Found::All })
-            }
-            Err(error) => {
-                metrics.failed.inc();
-                self.recover(error).await?;
-                Ok(Found::More)
-            }
-        }
-    }
-
-    /// How long a pass may be silent: a statement of ours, and the queries of the
-    /// routines.
-    fn patience(&self) -> Duration {
-        let statement = self.environment.config.daemon.statement_timeout;
-        if self.fans_out { statement + fan_out::patience_of(&self.force.set) } else { statement }
-    }
-
-    fn grow(&mut self, end: PageEnd, rows: usize) {
-        let daemon = &self.environment.config.daemon;
-        let (min, max) = (i64::from(daemon.batch_min), i64::from(daemon.batch_max));
-        self.rows = match end {
-            PageEnd::Full => (self.rows * 2).min(max),
-            PageEnd::Last if (rows as i64) < self.rows / 2 => (self.rows / 2).max(min),
-            PageEnd::Last => self.rows,
-        };
-    }
-
-    fn tell(&mut self, done: &Done, what: &str) {
-        self.unanswered |= done.blocked > 0 && self.fans_out;
-        if done.blocked > 0 && self.chores.block() {
-            tracing::warn!(
-                dead.blocked = done.blocked,
-                "items are blocked: a grant or a column is missing, see hearken.dead_letters"
-            );
-        }
-        let metrics = &self.environment.status.metrics;
-        metrics.passes.inc();
-        metrics.events.inc_by(done.events as u64);
-        metrics.matches.inc_by(done.matches as u64);
-        metrics.items.inc_by(done.enqueued.created);
-        metrics.duplicates.inc_by(done.enqueued.duplicates);
-        metrics.dead.inc_by(done.dead as u64);
-        self.environment.status.looked();
-        tracing::info!(
-            events.count = done.events,
-            matches.count = done.matches,
-            items.created = done.enqueued.created,
-            items.duplicate = done.enqueued.duplicates,
-            dead.count = done.dead,
-            claim_ms = ms(done.claim),
-            plan_ms = ms(done.plan),
-            commit_ms = ms(done.commit),
-            "{what}"
-        );
-    }
-
     /// Decides what a failed pass means, ends its transaction, and waits where
     /// waiting helps.
-    async fn recover(&mut self, error: PgError) -> Result<(), PgError> {
+    async fn recover(&mut self, error: PgError, batch: Batch) -> Result<(), PgError> {
         let policy = error.policy();
         if policy == Policy::Reconnect || self.work.is_closed() {
             return Err(error);
         }
-        self.caution.leave();
+        let caution = self.caution.of(batch);
+        caution.leave();
+        let care = caution.care;
         rollback(&self.work).await?;
-        tracing::warn!(error = %error, policy = ?policy, care = ?self.caution.care, "a pass failed and was rolled back");
-        self.caution.strike(&error);
+        tracing::warn!(error = %error, policy = ?policy, care = ?care, batch = ?batch, "a pass failed and was rolled back");
+        let caution = self.caution.of(batch);
+        caution.strike(&error);
         match policy {
-            Policy::Narrow | Policy::Refused | Policy::Blocked => self.caution.escalate(),
+            Policy::Narrow | Policy::Refused | Policy::Blocked => caution.escalate(),
             Policy::RetryLater | Policy::Reconnect => {
-                tokio::time::sleep(self.caution.pause()).await;
-                if self.caution.is_suspicious() && self.writes_work().await {
-                    self.caution.escalate();
+                let suspicious = caution.is_suspicious();
+                tokio::time::sleep(caution.pause()).await;
+                if suspicious && self.writes_work().await {
+                    self.caution.of(batch).escalate();
                 }
             }
         }
@@ -466,78 +397,12 @@ impl<'a> Term<'a> {
         registry::report(&self.work, &self.environment.instance, "leader", hash).await.is_ok()
     }
 
-    async fn tick_if_due(&mut self) -> Result<(), PgError> {
-        let now = self.clock.now();
-        if self.planner.next().is_none_or(|at| at > now) {
-            return Ok(());
-        }
-        let pass = TickPass {
-            session: &self.work,
-            writer: &self.writer,
-            force: &self.force,
-            care: self.caution.care,
-        };
-        self.caution.enter();
-        let timeout = self.environment.config.daemon.statement_timeout;
-        match answered(timeout, pass.run(&mut self.planner, now)).await {
-            Ok(TickEnd::Worked(done, now)) => {
-                self.clock = DbClock::heard(now);
-                self.tell(&done, "ticks");
-                self.caution.forget();
-                Ok(())
-            }
-            Ok(TickEnd::Early(now)) => {
-                self.clock = DbClock::heard(now);
-                self.caution.leave();
-                Ok(())
-            }
-            Ok(TickEnd::Taken) => {
-                self.caution.leave();
-                tokio::time::sleep(LOOK_PAUSE).await;
-                Ok(())
-            }
-            Err(error) => {
-                self.environment.status.metrics.failed.inc();
-                self.recover(error).await
-            }
-        }
-    }
-
     /// Takes note of the queries which have ended.
     fn settle_queries(&mut self) {
         for settled in self.queries.settle() {
             match settled {
                 Settled::Done(done) => self.tell(&done, "query"),
                 Settled::Early(now) => self.clock = DbClock::heard(now),
-            }
-        }
-    }
-
-    /// Asks again for events whose `[each]` waited for a grant or a table.
-    async fn ask_again(&mut self) -> Result<(), PgError> {
-        if !(self.fans_out && self.unanswered) {
-            return Ok(());
-        }
-        let asking = fan_out::redrive(&self.work, &self.writer, &self.force, &self.each);
-        match answered(self.patience(), asking).await {
-            Ok(done) => {
-                self.unanswered = done.left;
-                if done.left {
-                    let soon = Instant::now() + ASK_AGAIN_EVERY;
-                    self.chores.next_expiry = self.chores.next_expiry.min(soon);
-                }
-                if done.answered > 0 {
-                    tracing::info!(
-                        events.count = done.answered,
-                        "what had blocked the queries of `[each]` is mended; their events are dealt with"
-                    );
-                }
-                Ok(())
-            }
-            Err(error) if error.policy() == Policy::Reconnect => Err(error),
-            Err(error) => {
-                tracing::warn!(error = %error, "blocked events could not be asked for again");
-                rollback(&self.work).await
             }
         }
     }
@@ -575,13 +440,9 @@ fn hear(bell: &Arc<Bell>) -> crate::pg::session::OnNotify {
     let bell = Arc::clone(bell);
     Arc::new(move |notification| {
         if notification.channel() == doorbell::CHANNEL {
-            bell.ring();
+            if notification.payload() == doorbell::GATES { bell.ring_for_gates() } else { bell.ring() }
         } else {
             bell.echo();
         }
     })
-}
-
-fn ms(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,12 +1,21 @@
 //! The schedules: which tick comes next, and the pass that makes items of ticks.
 //!
-//! The planner is a heap of the next tick of each routine, so that a hundred
-//! thousand schedules cost nothing while none is due. A thousand ticks of one
+//! Which tick comes next is known by the [`Planner`]. A thousand ticks of one
 //! second are one pass. What to do about ticks that were missed is decided by
 //! [`crate::rules::schedule`], which iterates from the last tick on record and
 //! never asks whether "now" matches.
+//!
+//! The ticks of a paused routine wait: how far its schedule has come stays as it
+//! is. Once the routine goes on they are planned like those of an outage.
 
+mod planner;
+pub(super) mod shelf;
+
+pub use planner::Planner;
+
+use self::planner::Next;
 use super::failpoint;
+use super::gates::{GatePass, Through};
 use super::outcome::Plan;
 use super::pass::{Care, Done, Force, rollback};
 use crate::pg::dead::{About, Decision, Outcome};
@@ -20,23 +29,11 @@ use crate::rules::routine::{Routine, Trigger};
 use crate::rules::schedule::ticks::{TickPlan, Window, plan_ticks};
 use crate::rules::schedule::{self, Schedule};
 use jiff::Timestamp;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::time::Instant;
-
-/// The most routines one tick pass takes, so that its memory and its
-/// transaction stay bounded.
-const ROUTINES_MAX: usize = 10_000;
 
 /// The source of ticks in decisions and letters.
 pub(super) const SOURCE: &str = "schedule";
-
-/// The next tick of each scheduled routine.
-#[derive(Debug, Default)]
-pub struct Planner {
-    heap: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    on_duty_since: Timestamp,
-}
 
 /// The schedules of a routine whose ticks become items, if it has any.
 #[must_use]
@@ -63,47 +60,6 @@ pub fn fingerprints(force: &Force) -> Vec<(RoutineName, String)> {
     scheduled.map(|(routine, schedules)| (routine.name.clone(), schedule::fingerprint(schedules))).collect()
 }
 
-impl Planner {
-    /// Plans the routines in force. Ticks up to `on_duty_since` which are not
-    /// planned yet were missed.
-    #[must_use]
-    pub fn new(force: &Force, planned: &HashMap<RoutineName, Timestamp>, on_duty_since: Timestamp) -> Self {
-        let mut planner = Self { heap: BinaryHeap::new(), on_duty_since };
-        for (index, routine) in force.set.routines.iter().enumerate() {
-            if let Some(until) = planned.get(&routine.name) {
-                planner.push(index, routine, *until);
-            }
-        }
-        planner
-    }
-
-    fn push(&mut self, index: usize, routine: &Routine, after: Timestamp) {
-        if let Some(next) = schedules_of(routine).and_then(|schedules| schedule::next_after(schedules, after))
-        {
-            self.heap.push(Reverse((next, index)));
-        }
-    }
-
-    /// When the next tick is due.
-    #[must_use]
-    pub fn next(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse((at, _))| *at)
-    }
-
-    /// Takes out what is due; [`Planner::give_back`] undoes it.
-    fn take_due(&mut self, now: Timestamp) -> Vec<(Timestamp, usize)> {
-        let mut due = Vec::new();
-        while due.len() < ROUTINES_MAX && self.next().is_some_and(|at| at <= now) {
-            due.extend(self.heap.pop().map(|Reverse(entry)| entry));
-        }
-        due
-    }
-
-    fn give_back(&mut self, due: Vec<(Timestamp, usize)>) {
-        self.heap.extend(due.into_iter().map(Reverse));
-    }
-}
-
 /// How a tick pass ended.
 #[derive(Clone, Copy, Debug)]
 pub enum TickEnd {
@@ -128,87 +84,122 @@ pub struct TickPass<'a> {
     pub care: Care,
 }
 
+/// What a tick pass is to write, and what comes after it.
+#[derive(Default)]
+struct Drafted {
+    work: Plan,
+    /// Up to when the ticks of each routine are dealt with.
+    advance: Vec<(RoutineName, Timestamp)>,
+    /// The same, by the place of the routine.
+    next: Vec<(usize, Timestamp)>,
+}
+
 impl TickPass<'_> {
     /// Deals with the ticks that are due at `guess`, the clock as we think it is.
     ///
     /// # Errors
     ///
-    /// Of the database. Nothing was written then, and the planner is as before.
+    /// Of the database. Nothing was written then, and the planner is as before,
+    /// but for pauses it has learned of.
     pub async fn run(&self, planner: &mut Planner, guess: Timestamp) -> Result<TickEnd, PgError> {
         let due = planner.take_due(guess);
-        match self.run_due(planner, &due).await {
-            Ok(TickEnd::Worked(done, now)) => Ok(TickEnd::Worked(done, now)),
-            other => {
-                planner.give_back(due);
-                other
+        let end = self.run_due(planner, &due).await;
+        let worked = matches!(end, Ok(TickEnd::Worked(..)));
+        for next in due {
+            // What waits for the end of a pause is laid aside.
+            if !worked || planner.is_paused(&self.force.set.routines[next.1].name) {
+                planner.put(self.force, next);
             }
         }
+        end
     }
 
-    async fn run_due(&self, planner: &mut Planner, due: &[(Timestamp, usize)]) -> Result<TickEnd, PgError> {
+    async fn run_due(&self, planner: &mut Planner, due: &[Next]) -> Result<TickEnd, PgError> {
         let began = Instant::now();
         let routines = &self.force.set.routines;
         let names: Vec<RoutineName> = due.iter().map(|(_, index)| routines[*index].name.clone()).collect();
-        let (planned, now) = match schedules::begin(self.session, &names).await? {
+        let (planned, paused, now) = match schedules::begin(self.session, &names).await? {
             Due::Taken => return Ok(TickEnd::Taken),
-            Due::Open { planned, now } => (planned, now),
+            Due::Open { planned, paused, now } => (planned, paused, now),
         };
+        planner.found_paused(paused);
         let claim = began.elapsed();
-        let mut work = Plan::default();
-        let mut advance = Vec::new();
-        let mut next = Vec::new();
-        for (_, index) in due {
-            let routine = &routines[*index];
-            let (Some(after), Some(schedules)) = (planned.get(&routine.name), schedules_of(routine)) else {
-                continue;
-            };
-            let ticks = plan_ticks(schedules, Window { after: *after, until: now }, planner.on_duty_since);
-            if ticks.planned_until > *after {
-                advance.push((routine.name.clone(), ticks.planned_until));
-            }
-            next.push((*index, ticks.planned_until));
-            work.matches += ticks.run.len();
-            draft_ticks(&mut work, routine, &ticks);
-        }
+        let Drafted { mut work, advance, next } = self.draft(planner, due, &planned, now);
         failpoint::hit("ticks.planned");
         let plan = began.elapsed() - claim;
-        if work.drafts.is_empty() && work.decisions.is_empty() {
+        if work.drafts.is_empty() && work.gated.is_empty() && work.decisions.is_empty() {
             rollback(self.session).await?;
             return Ok(TickEnd::Early(now));
         }
-        let enqueued = self.commit(&mut work, &advance).await?;
+        let through = self.commit(&mut work, &advance, now).await?;
         for (index, until) in next {
-            planner.push(index, &routines[index], until);
+            planner.caught_up(&routines[index].name, until);
+            planner.plan(self.force, index, until);
         }
         let (dead, blocked, matches) = (work.letters.len(), work.blocked(), work.matches);
         let commit = began.elapsed() - plan - claim;
-        Ok(TickEnd::Worked(Done { events: 0, enqueued, dead, blocked, matches, claim, plan, commit }, now))
+        let Through { enqueued, held, stopped, timers, .. } = through;
+        let done =
+            Done { events: 0, enqueued, dead, blocked, matches, held, stopped, timers, claim, plan, commit };
+        Ok(TickEnd::Worked(done, now))
+    }
+
+    /// Plans the ticks of the routines which are due and not paused.
+    fn draft(
+        &self,
+        planner: &Planner,
+        due: &[Next],
+        planned: &HashMap<RoutineName, Timestamp>,
+        now: Timestamp,
+    ) -> Drafted {
+        let mut drafted = Drafted::default();
+        for (_, index) in due {
+            let routine = &self.force.set.routines[*index];
+            let (Some(after), Some(schedules)) = (planned.get(&routine.name), schedules_of(routine)) else {
+                continue;
+            };
+            let window = Window { after: *after, until: now };
+            let ticks = plan_ticks(schedules, window, planner.on_duty_since(&routine.name));
+            if ticks.planned_until > *after {
+                drafted.advance.push((routine.name.clone(), ticks.planned_until));
+            }
+            drafted.next.push((*index, ticks.planned_until));
+            drafted.work.matches += ticks.run.len();
+            draft_ticks(&mut drafted.work, routine, &ticks);
+        }
+        drafted
     }
 
     async fn commit(
         &self,
         work: &mut Plan,
         advance: &[(RoutineName, Timestamp)],
-    ) -> Result<Enqueued, PgError> {
+        about: Timestamp,
+    ) -> Result<Through, PgError> {
         let advance = Advance::Schedules(advance);
-        if self.care == Care::Together {
-            let mut sending = self.writer.begin(self.session, SOURCE);
-            sending.push(std::mem::take(&mut work.drafts)).await;
-            return sending.commit(&work.decisions, &work.letters, advance).await;
-        }
-        let verdicts = self.writer.enqueue_each(self.session, &work.drafts).await?;
-        let enqueued = work.judge(SOURCE, &verdicts, &[]);
         let mut sending = self.writer.begin(self.session, SOURCE);
-        work.ring_for_created(&verdicts, &mut sending);
-        sending.commit(&work.decisions, &work.letters, advance).await?;
-        Ok(enqueued)
+        let (session, writer, care) = (self.session, self.writer, self.care);
+        let gates = GatePass { session, writer, care, trouble: None, about };
+        let mut done = Enqueued::default();
+        if care == Care::Together {
+            sending.push(std::mem::take(&mut work.drafts)).await;
+        } else {
+            let verdicts = self.writer.enqueue_each(self.session, &work.drafts).await?;
+            done += work.judge(SOURCE, &verdicts, &[]);
+            work.ring_for_created(&verdicts, &mut sending);
+        }
+        let mut through = gates.run(work, &[]).await?;
+        through.queues.iter().for_each(|queue| sending.ring_for(queue));
+        done += sending.commit(&work.decisions, &work.letters, advance).await?;
+        through.enqueued += done;
+        Ok(through)
     }
 }
 
 fn draft_ticks(work: &mut Plan, routine: &Routine, ticks: &TickPlan) {
     for tick in &ticks.run {
         match plan::plan_tick(routine, *tick) {
-            Ok(drafts) => work.drafts.extend(drafts),
+            Ok(planned) => work.take(planned),
             Err(error) => {
                 let about = About::Ticks { first: *tick, last: *tick, count: 1 };
                 work.bury(about, SOURCE, routine, &error.to_string(), None);

@@ -130,7 +130,7 @@ pub(super) fn cause_columns(cause: Cause) -> (Option<i64>, Option<Timestamp>) {
 }
 
 /// A `text[]` as PostgreSQL writes it, every element quoted.
-fn array_literal(values: &[String]) -> String {
+pub(super) fn array_literal(values: &[String]) -> String {
     if values.is_empty() {
         return "{}".to_owned();
     }

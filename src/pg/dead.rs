@@ -1,9 +1,14 @@
 //! The ledger of every no, and the letters of what failed for good.
 
+mod redrive;
+
+pub use redrive::{Blocked, Redriven, blocked, redrive_blocked};
+
 use super::error::PgError;
 use super::session::Session;
+use crate::rules::gate::Ruling;
 use crate::rules::name::{ItemName, RoutineName};
-use crate::rules::routine::Version;
+use crate::rules::routine::{Routine, Version};
 use jiff::Timestamp;
 
 /// Why an event which matched, or a tick, did not become an item. The texts are
@@ -20,16 +25,64 @@ pub enum Outcome {
     Missed,
     /// The event could not be weighed: see the dead letter.
     Oversized,
+    /// It waits, as a row of `hearken.held`.
+    Held,
+    /// It became part of a held draft or of a waiting item.
+    Merged,
+    /// A held draft or a waiting item took its content.
+    Replaced,
+    /// There were enough of its kind.
+    Limited,
+    /// It was dropped outside its hours.
+    OutsideHours,
+    /// An earlier item was still open.
+    Overlap,
+    /// It would have gone round in circles.
+    Loop,
+    /// Its routine was paused.
+    Paused,
+    /// It waited, and a newer one took its place.
+    Superseded,
+    /// It was held, and somebody called it off.
+    Cancelled,
 }
 
 impl Outcome {
-    fn as_str(self) -> &'static str {
+    /// The text of it in `hearken.decisions`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Duplicate => "duplicate",
             Self::Dead => "dead",
             Self::Blocked => "blocked",
             Self::Missed => "missed",
             Self::Oversized => "oversized",
+            Self::Held => "held",
+            Self::Merged => "merged",
+            Self::Replaced => "replaced",
+            Self::Limited => "limited",
+            Self::OutsideHours => "outside_hours",
+            Self::Overlap => "overlap",
+            Self::Loop => "loop",
+            Self::Paused => "paused",
+            Self::Superseded => "superseded",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a gate says of a draft is an outcome of the same name.
+impl From<Ruling> for Outcome {
+    fn from(ruling: Ruling) -> Self {
+        match ruling {
+            Ruling::Held => Self::Held,
+            Ruling::Merged => Self::Merged,
+            Ruling::Replaced => Self::Replaced,
+            Ruling::Duplicate => Self::Duplicate,
+            Ruling::Limited => Self::Limited,
+            Ruling::OutsideHours => Self::OutsideHours,
+            Ruling::Overlap => Self::Overlap,
+            Ruling::Superseded => Self::Superseded,
         }
     }
 }
@@ -67,6 +120,23 @@ pub struct Decision {
     pub reason: String,
     /// The item which was there before.
     pub met_item_id: Option<i64>,
+}
+
+impl Decision {
+    /// What becomes of an event while the routine which wanted it is paused. It
+    /// is not dealt with later.
+    #[must_use]
+    pub fn paused(about: About, source: &str, routine: &Routine) -> Self {
+        Self {
+            about,
+            source: source.to_owned(),
+            routine: Some((routine.name.clone(), routine.version.clone())),
+            item: None,
+            outcome: Outcome::Paused,
+            reason: "the routine is paused: see hearken.paused".to_owned(),
+            met_item_id: None,
+        }
+    }
 }
 
 /// What kind of failure a letter keeps. The texts are those of the constraint
@@ -199,79 +269,4 @@ fn about_columns(about: About) -> AboutColumns {
 /// PostgreSQL's text holds no NUL; a message which quotes one must not fail.
 fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
-}
-
-/// A blocked letter, oldest first.
-#[derive(Clone, Debug)]
-pub struct Blocked {
-    /// Its id.
-    pub id: i64,
-    /// The draft as JSON text.
-    pub draft: String,
-}
-
-/// Blocked letters in order, at most `max`.
-///
-/// # Errors
-///
-/// Of the database.
-pub async fn blocked(session: &Session, max: i64) -> Result<Vec<Blocked>, PgError> {
-    let rows = session
-        .client()
-        .query(
-            "select id, draft::text from hearken.dead_letters \
-             where kind = 'blocked' and draft is not null order by id limit $1 for update skip locked",
-            &[&max],
-        )
-        .await?;
-    Ok(rows.iter().map(|row| Blocked { id: row.get(0), draft: row.get(1) }).collect())
-}
-
-/// What became of blocked letters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Redriven {
-    /// How many became items.
-    pub taken: usize,
-    /// How many are still blocked.
-    pub left: usize,
-}
-
-/// Tries blocked letters again, in order, in a transaction of its own: first
-/// the oldest alone, and if it is taken, the others.
-///
-/// # Errors
-///
-/// Of the database as a whole, never of a single letter. The transaction may
-/// still be open then.
-pub async fn redrive_blocked(session: &Session, max: i64) -> Result<Redriven, PgError> {
-    let client = session.client();
-    client.batch_execute("begin").await?;
-    let letters = blocked(session, max).await?;
-    let mut taken = Vec::new();
-    if let Some((probe, others)) = letters.split_first() {
-        taken = try_letters(session, std::slice::from_ref(probe)).await?;
-        if taken.is_empty() {
-            client.batch_execute("rollback").await?;
-            return Ok(Redriven { taken: 0, left: letters.len() });
-        }
-        taken.extend(try_letters(session, others).await?);
-        client.execute("delete from hearken.dead_letters where id = any($1)", &[&taken]).await?;
-    }
-    client.batch_execute("commit").await?;
-    Ok(Redriven { taken: taken.len(), left: letters.len() - taken.len() })
-}
-
-async fn try_letters(session: &Session, letters: &[Blocked]) -> Result<Vec<i64>, PgError> {
-    let drafts: Vec<&str> = letters.iter().map(|letter| letter.draft.as_str()).collect();
-    let rows = session.client().query("select place, code from hearken.enqueue_each($1)", &[&drafts]).await?;
-    let mut taken = Vec::new();
-    for row in rows {
-        let place = usize::try_from(row.get::<_, i32>(0)).unwrap_or_default();
-        if row.get::<_, Option<String>>(1).is_none()
-            && let Some(letter) = letters.get(place.wrapping_sub(1))
-        {
-            taken.push(letter.id);
-        }
-    }
-    Ok(taken)
 }

@@ -8,6 +8,8 @@ use super::session::Session;
 const DOORBELL_LOCK: i32 = 1_751_478_891;
 /// The channel the trigger rings on; the payload is the source's id.
 pub const CHANNEL: &str = "hearken_doorbell";
+/// The payload of a bell which is about held drafts or pauses, not about events.
+pub const GATES: &str = "0";
 /// The channel on which the listener proves to itself that it hears.
 pub const SELF_CHANNEL_PREFIX: &str = "hearken_self_";
 

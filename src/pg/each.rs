@@ -12,6 +12,9 @@
 //!     from (select id from agents where team = ("[each]"."$1")) as "[row]" limit 1001) as r
 //! ```
 //!
+//! The SQL of a row runs as the role which its source has for it, see
+//! [`Confinement`](crate::rules::routine::rows::Confinement).
+//!
 //! It only reads, by force: it runs behind a savepoint in a transaction which
 //! was made read-only, and is rolled back to the savepoint in any case. Savepoint,
 //! query and rollback of all routines are sent at once: one round trip.
@@ -21,6 +24,7 @@ mod singly;
 use self::singly::{SINGLY, one_by_one};
 use super::dead::LetterKind;
 use super::error::{PgError, SqlClass};
+use super::query::role;
 use super::routine_sql::{Access, check_columns, read_row, too_many, type_name, weigh};
 use super::session::Session;
 use super::types::JsonString;
@@ -164,8 +168,13 @@ impl EachQueries {
             return Ok(Ok(statement));
         }
         let client = session.client();
-        client.batch_execute("savepoint hearken_each").await?;
-        let prepared = prepare(session, one.each).await;
+        let run_as = one.routine.confined.run_as.as_ref();
+        // As the role, since it may see other tables under the same names.
+        let begin = format!("savepoint hearken_each{}", role::assume(run_as));
+        let prepared = match client.batch_execute(&begin).await {
+            Ok(()) => prepare(session, one.each).await,
+            Err(error) => Err(Trouble::Refused(role::not_assumed(error.into(), run_as))),
+        };
         client.batch_execute(END).await?;
         match prepared {
             Ok(statement) => {
@@ -233,7 +242,9 @@ async fn run(
     limit: Duration,
 ) -> Result<Vec<Rows>, PgError> {
     let client = session.client();
-    let begin = format!("{BEGIN}{}", limit.as_millis().clamp(1, 2_000_000_000));
+    let run_as = one.routine.confined.run_as.as_ref();
+    let limit = limit.as_millis().clamp(1, 2_000_000_000);
+    let begin = format!("{BEGIN}{limit}{}", role::assume(run_as));
     let parameters = one.parameters.get(events).unwrap_or_default();
     let json = recordset(parameters);
     let bound: [&(dyn ToSql + Sync); 1] = [&json];
@@ -242,7 +253,7 @@ async fn run(
         client.query(statement, &bound),
         client.batch_execute(END),
     );
-    begun?;
+    begun.map_err(|error| role::not_assumed(error.into(), run_as))?;
     let answer = answer?;
     ended?;
     let mut found: Vec<Vec<(i64, Value)>> = vec![Vec::new(); parameters.len()];

@@ -10,6 +10,7 @@
 use super::columns::{Columns, cause_columns};
 use super::dead::{self, About, DeadLetter, Decision, Outcome};
 use super::error::PgError;
+use super::gates::Gates;
 use super::log::{self, Progress};
 use super::session::Session;
 use crate::rules::item::{Cause, ItemDraft};
@@ -18,6 +19,8 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use postgres_types::ToSql;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::AddAssign;
+use tokio::sync::OnceCell;
 use tokio_postgres::Statement;
 
 /// What the inbox made of the drafts.
@@ -27,6 +30,13 @@ pub struct Enqueued {
     pub created: u64,
     /// Drafts whose item was there before; each has its decision.
     pub duplicates: u64,
+}
+
+impl AddAssign for Enqueued {
+    fn add_assign(&mut self, other: Self) {
+        self.created += other.created;
+        self.duplicates += other.duplicates;
+    }
 }
 
 /// What became of one draft on the slow way.
@@ -67,6 +77,7 @@ pub struct Writer {
     prune: Statement,
     schedules: Statement,
     ring: Statement,
+    gates: OnceCell<Gates>,
 }
 
 /// Up to so many drafts go with the commit in one round trip; beyond it the
@@ -114,7 +125,18 @@ impl Writer {
             ring: client
                 .prepare("select pg_notify('hearken:' || q, '') from unnest($1::text[]) as q")
                 .await?,
+            gates: OnceCell::new(),
         })
+    }
+
+    /// The statements of the gates, prepared when they are first asked for: many
+    /// sets of routines have none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gates::prepare`].
+    pub async fn gates(&self, session: &Session) -> Result<&Gates, PgError> {
+        self.gates.get_or_try_init(|| Gates::prepare(session)).await
     }
 
     /// Begins to write the outcome of a pass, in the transaction which is open.
@@ -363,7 +385,13 @@ pub fn duplicate(source: &str, draft: &ItemDraft, met_item_id: Option<i64>) -> D
 /// What a draft is about, as the ledger has it.
 #[must_use]
 pub fn about(draft: &ItemDraft) -> About {
-    match draft.cause {
+    about_cause(draft.cause)
+}
+
+/// A cause, as the ledger has it.
+#[must_use]
+pub fn about_cause(cause: Cause) -> About {
+    match cause {
         Cause::Event(seq) => About::Event(seq),
         Cause::Tick(tick) => About::Ticks { first: tick, last: tick, count: 1 },
     }
@@ -389,6 +417,7 @@ pub fn draft_json(draft: &ItemDraft) -> String {
         "instructions": &*draft.instructions,
         "context": draft.context,
         "tags": &*draft.tags,
+        "chain": draft.chain.iter().map(RoutineName::as_str).collect::<Vec<_>>(),
     })
     .to_string()
 }

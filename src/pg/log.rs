@@ -11,7 +11,7 @@ use super::error::PgError;
 use super::session::Session;
 use super::types::{JsonText, PgSnapshot, PgXid};
 use crate::rules::event::Event;
-use crate::rules::name::SourceName;
+use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::snapshot::{PageEnd, Position, RowPlace, Snapshot, Xid};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
@@ -412,7 +412,15 @@ fn read_event(
         data,
         old,
         meta,
+        chain: read_chain(row)?,
     })))
+}
+
+/// The routines which led to an event; none for most. What is no name of a routine
+/// led nowhere.
+fn read_chain(row: &Row) -> Result<Vec<RoutineName>, PgError> {
+    let Some(names) = row.try_get::<_, Option<Vec<&str>>>("chain")? else { return Ok(Vec::new()) };
+    Ok(names.into_iter().filter_map(|name| RoutineName::parse(name).ok()).collect())
 }
 
 /// `jsonb` nests deeper than the parser, whose limit (128) guards our stack.

@@ -21,6 +21,7 @@
 //! again.
 
 mod literal;
+pub(super) mod role;
 
 use self::literal::literal;
 use super::dead::{self, DeadLetter, Decision};
@@ -29,6 +30,7 @@ use super::routine_sql::{Access, check_columns, read_row, too_many, weigh};
 use super::session::Session;
 use crate::rules::name::{QueueName, RoutineName};
 use crate::rules::routine::Query;
+use crate::rules::routine::rows::RoleName;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -135,7 +137,8 @@ pub async fn begin(session: &Session, routine: &RoutineName) -> Result<Begun, Pg
 }
 
 /// Runs the statement behind a savepoint, which stays open if there are rows, or
-/// none: [`keep`] or [`undo`] ends it. If the statement fails, it is undone.
+/// none: [`keep`] or [`undo`] ends it. If the statement fails, it is undone. With
+/// a role it runs as that role; one which cannot be assumed is its failure.
 ///
 /// # Errors
 ///
@@ -143,13 +146,18 @@ pub async fn begin(session: &Session, routine: &RoutineName) -> Result<Begun, Pg
 pub async fn run(
     session: &Session,
     query: &Query,
+    run_as: Option<&RoleName>,
     values: &[Value],
     of_the_moment: OfTheMoment,
 ) -> Result<Rows, PgError> {
     let timeout = query.timeout.as_millis().clamp(1, 2_000_000_000);
-    let begin = format!("savepoint hearken_query; set local statement_timeout = {timeout}");
-    session.client().batch_execute(&begin).await?;
-    let failure = match try_run(session, query, values).await {
+    let assume = role::assume(run_as);
+    let begin = format!("savepoint hearken_query; set local statement_timeout = {timeout}{assume}");
+    let ran = match session.client().batch_execute(&begin).await {
+        Ok(()) => try_run(session, query, values).await,
+        Err(error) => Err(Trouble::Refused(role::not_assumed(error.into(), run_as))),
+    };
+    let failure = match ran {
         Ok(rows) => return Ok(Ok(rows)),
         Err(Trouble::Unready(failure)) => failure,
         Err(Trouble::Refused(error)) => weigh(error, Access::Writes, of_the_moment, query.timeout)?,

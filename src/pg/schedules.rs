@@ -58,8 +58,10 @@ pub enum Due {
     /// The transaction is open; up to when each routine asked for is planned,
     /// and the database's clock.
     Open {
-        /// By routine.
+        /// By routine; without those which are paused.
         planned: HashMap<RoutineName, Timestamp>,
+        /// Those which are paused: their ticks wait.
+        paused: Vec<RoutineName>,
         /// The clock.
         now: Timestamp,
     },
@@ -67,7 +69,8 @@ pub enum Due {
     Taken,
 }
 
-/// Begins a tick pass for the routines: one round trip.
+/// Begins a tick pass for the routines: one round trip. Pauses are read here, in
+/// the transaction of the pass, so that one which was committed is obeyed.
 ///
 /// # Errors
 ///
@@ -82,17 +85,25 @@ pub async fn begin(session: &Session, routines: &[RoutineName]) -> Result<Due, P
         client.batch_execute("rollback").await?;
         return Ok(Due::Taken);
     }
-    let rows = client
-        .query("select routine, planned_until from hearken.schedules where routine = any($1)", &[&names])
-        .await?;
+    let sql = "\
+        select s.routine, s.planned_until, p.routine is not null \
+        from hearken.schedules s left join hearken.paused p on p.routine = s.routine \
+        where s.routine = any($1)";
+    let rows = client.query(sql, &[&names]).await?;
     let now = now(session).await?;
     let mut planned = HashMap::with_capacity(rows.len());
+    let mut paused = Vec::new();
     for row in rows {
-        if let Ok(name) = RoutineName::parse(row.get(0)) {
-            planned.insert(name, row.try_get(1)?);
+        match RoutineName::parse(row.get(0)) {
+            Ok(name) if row.try_get(2)? => paused.push(name),
+            Ok(name) => {
+                planned.insert(name, row.try_get(1)?);
+            }
+            // None of ours.
+            Err(_) => {}
         }
     }
-    Ok(Due::Open { planned, now })
+    Ok(Due::Open { planned, paused, now })
 }
 
 /// The clock of the database, `hearken.now()`.

@@ -40,6 +40,8 @@ pub enum SessionRole {
     Leader,
     /// Keeps partitions.
     Housekeeping,
+    /// Reads routines which are rows, and hears that they changed.
+    Routines,
     /// A command, a test.
     Tool,
 }
@@ -55,6 +57,7 @@ impl SessionRole {
             Self::Doorbell => "doorbell",
             Self::Leader => "leader",
             Self::Housekeeping => "housekeeping",
+            Self::Routines => "routines",
             Self::Tool => "tool",
         }
     }
@@ -62,7 +65,7 @@ impl SessionRole {
     /// The settings in which roles differ.
     fn limits(self) -> &'static str {
         match self {
-            Self::Work | Self::Query | Self::Tool => {
+            Self::Work | Self::Query | Self::Routines | Self::Tool => {
                 "set lock_timeout = '1s'; set statement_timeout = '30s'; "
             }
             // They wait by design, and are pinged.

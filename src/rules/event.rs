@@ -1,6 +1,6 @@
 //! An event as routines see it: the attributes of CloudEvents and ours.
 
-use super::name::SourceName;
+use super::name::{RoutineName, SourceName};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -33,4 +33,7 @@ pub struct Event {
     pub old: Option<Value>,
     /// What the writer wants carried along.
     pub meta: Value,
+    /// The routines whose items led to it, the first one first: it was emitted
+    /// under the lease of such an item. Most events have none.
+    pub chain: Vec<RoutineName>,
 }

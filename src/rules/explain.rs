@@ -1,10 +1,12 @@
 //! Why a routine wants an event, or does not, for people who ask.
 //!
 //! The answer is the one the daemon would give, reached by the same code: the
-//! trigger, then the conditions in the order of the file, then the items. It is
-//! slower than matching, since it also says what was met where.
+//! trigger, then the conditions in the order of the file, then the items and what
+//! the gates are asked about them. It is slower than matching, since it also says
+//! what was met where.
 
 mod describe;
+mod gates;
 mod input;
 
 pub use describe::{describe, describe_condition};
@@ -27,12 +29,15 @@ pub struct Explanation {
     pub routine: RoutineName,
     /// What it makes of it.
     pub outcome: Outcome,
+    /// What its gates are asked about the items, a line for each; none if it does
+    /// not match, or has none.
+    pub gates: Vec<String>,
 }
 
 /// What becomes of an event.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It matches, and these are the items.
+    /// It matches, and these are the items, if the gates let them pass.
     Items(Vec<ItemDraft>),
     /// It matches; the items come from the rows of `[each]`, for which a
     /// database must be asked.
@@ -61,15 +66,19 @@ pub struct Reason {
 #[must_use]
 pub fn explain(routine: &Routine, event: &Event) -> Explanation {
     let refusal = trigger_refuses(&routine.trigger, event).or_else(|| conditions_refuse(routine, event));
+    let mut gates = Vec::new();
     let outcome = match refusal {
         Some(reason) => Outcome::NoMatch(reason),
         None if routine.each.is_some() => Outcome::Rows,
         None => match plan_event(routine, event) {
-            Ok(items) => Outcome::Items(items),
+            Ok(planned) => {
+                gates = gates::asked(routine, event, &planned);
+                Outcome::Items(planned.into_iter().map(|planned| planned.draft).collect())
+            }
             Err(error) => Outcome::Failed(error),
         },
     };
-    Explanation { routine: routine.name.clone(), outcome }
+    Explanation { routine: routine.name.clone(), outcome, gates }
 }
 
 fn trigger_refuses(trigger: &Trigger, event: &Event) -> Option<Reason> {
@@ -121,7 +130,8 @@ impl Explanation {
 
     /// The explanation for machines: an object with `routine` and `matched`, and
     /// then `items`, or `error`, or the reason, see [`Reason::to_json`]. With
-    /// `note`, there are no items since they cannot be known.
+    /// `note`, there are no items since they cannot be known. With `gates`, the
+    /// items must pass them first.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut object = json!({ "routine": self.routine.as_str(), "matched": self.matched() });
@@ -137,6 +147,9 @@ impl Explanation {
                     object.extend(reason);
                 }
             }
+        }
+        if !self.gates.is_empty() {
+            object["gates"] = self.gates.clone().into();
         }
         object
     }

@@ -1,13 +1,18 @@
 //! A draft of an item: what a routine wants to see in an inbox.
 
+mod stored;
+
+use super::gate::request::Request;
 use super::name::{ItemName, QueueName, RoutineName};
 use super::routine::Version;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// What an item comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// An event, by its `seq`.
     Event(i64),
@@ -16,11 +21,14 @@ pub enum Cause {
 }
 
 /// What makes two items the same item: SHA-256 over typed parts, see
-/// [`super::key`].
+/// [`super::key`]. As JSON it is text in hex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DedupKey(pub [u8; 32]);
 
 /// An item which is wanted, before the gates and the inbox have had their say.
+///
+/// As JSON it is kept while a gate holds it; what is read back is checked, and
+/// equals what was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ItemDraft {
     /// The routine which wants it.
@@ -31,7 +39,9 @@ pub struct ItemDraft {
     pub item: ItemName,
     /// The event or tick it comes from.
     pub cause: Cause,
-    /// What makes it the same as another.
+    /// What makes it the same as another: its cause, so that a pass which is
+    /// done again makes nothing twice. What a routine calls the same stands in
+    /// its [`Request`].
     pub key: DedupKey,
     /// The queue it goes to.
     pub queue: QueueName,
@@ -51,4 +61,16 @@ pub struct ItemDraft {
     pub context: Value,
     /// What a worker must be able to do.
     pub tags: Arc<[String]>,
+    /// The routines whose items led to its event, the first one first; its own
+    /// is not among them.
+    pub chain: Vec<RoutineName>,
+}
+
+/// A draft, and what the gates are asked about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The draft.
+    pub draft: ItemDraft,
+    /// What is asked; nothing, if the routine has no gates.
+    pub request: Request,
 }

@@ -2,9 +2,10 @@
 //! the settings: each file by itself is fine.
 //!
 //! All of it is advice, so only what is surely odd is said: a routine which no
-//! source feeds, one which each event must be weighed against, and one which
-//! does what another does.
+//! source feeds, one which each event must be weighed against, one which does
+//! what another does, and those which set each other off.
 
+mod circles;
 mod twins;
 
 use super::matcher::{Heavy, Matcher};
@@ -30,6 +31,7 @@ pub fn review(set: &RoutineSet, sources: Option<&[SourceName]>) -> Vec<(RoutineN
     let matcher = Matcher::new(Arc::new(set.clone()));
     found.extend(matcher.heavy().iter().filter_map(|heavy| self::heavy(set, heavy)));
     found.extend(twins::twins(set));
+    found.extend(circles::circles(set));
     found
 }
 

@@ -12,6 +12,7 @@
 //! refuses is wrong, and what it lets pass may be.
 
 mod cases;
+mod flow;
 mod item;
 mod trigger;
 mod when;
@@ -27,7 +28,7 @@ pub fn schema() -> Value {
         key("on", "What sets the routine off: one of event, schedule and query.", trigger::on()),
         key("when", "What an event must be like. All conditions must hold.", when::conditions_of_events()),
         key("each", "One item for each row of a query, asked for each event.", trigger::each()),
-        key("flow", "What becomes of an item on its way into the inbox.", item::flow()),
+        key("flow", "What becomes of an item on its way into the inbox.", flow::flow()),
         key("item", "What goes into the inbox.", item::item()),
         key("tests", "Examples which `hearken test` tries.", cases::tests()),
     ];

@@ -20,5 +20,6 @@ pub(crate) fn event(kind: &str, data: Value) -> Event {
         data,
         old: None,
         meta: json!({}),
+        chain: Vec::new(),
     }
 }

@@ -2,11 +2,10 @@
 //!
 //! A trial is a simulation. What a test gives stands on an agenda, in the order
 //! of a clock of its own; one entry after the other happens to the routine as it
-//! would in the daemon, through the same matching and planning, and the items
-//! which come of it are kept as an inbox keeps them: of two with one key, the
-//! first. Nothing waits and nothing is read, so that a test of eight days takes
-//! as long as one of a second. What a routine wants to happen later can be put
-//! on the agenda while it runs.
+//! would in the daemon, through the same matching, planning and gates, and the
+//! items which come of it are kept as an inbox keeps them. Between two entries the
+//! clock stops wherever a held draft falls due. Nothing waits and nothing is read,
+//! so that a test of eight days takes as long as one of a second.
 //!
 //! What came is compared with what the test expects (`compare`), and over all
 //! tests of a routine it is counted what they have tried ([`coverage`]).
@@ -15,6 +14,7 @@ mod agenda;
 mod compare;
 mod coverage;
 mod fixture;
+mod world;
 
 pub use coverage::{Count, Coverage, coverage};
 
@@ -22,13 +22,12 @@ pub(in crate::rules) use agenda::{just_before, schedules};
 
 use super::event::Event;
 use super::explain::{self, Reason, explain};
-use super::item::{DedupKey, ItemDraft};
-use super::plan::{PlanError, plan_event, plan_event_row, plan_tick, plan_tick_row};
-use super::routine::{Case, Given, Routine, Rows, Trigger};
-use agenda::Happening;
+use super::gate::note::Gate;
+use super::item::ItemDraft;
+use super::routine::{Case, ItemState, Routine, Trigger};
 use jiff::Timestamp;
-use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use world::World;
 
 /// The most items one test may make: more are a mistake, and would only take
 /// time.
@@ -53,7 +52,11 @@ pub enum Standing {
 pub struct Made {
     /// When, by the clock of the test.
     pub at: Timestamp,
-    /// The item.
+    /// From when on workers may take it.
+    pub due_at: Timestamp,
+    /// How it stands at the end.
+    pub state: ItemState,
+    /// The item as it is at the end.
     pub draft: ItemDraft,
 }
 
@@ -68,6 +71,10 @@ pub struct Outcome {
     pub made: Vec<Made>,
     /// The events which were given, in order.
     pub events: Vec<Event>,
+    /// The gates which kept a draft, or let it take the place of another.
+    pub gates: BTreeSet<Gate>,
+    /// What the gates said, in order, a sentence each: why nothing came.
+    pub notes: Vec<String>,
 }
 
 /// Runs one test of a routine. Files of events are asked for by the paths which
@@ -77,126 +84,13 @@ pub fn run(routine: &Routine, case: &Case, fixtures: &Fixtures<'_>) -> Outcome {
     let mut world = World::new(routine, case);
     match world.run(fixtures) {
         Ok(()) => world.finish(),
-        Err(why) => {
-            let World { made, events, .. } = world;
-            Outcome { standing: Standing::Error, problems: vec![why], made, events }
-        }
+        Err(why) => world.give_up(why),
     }
 }
 
 /// Whether the routine asks a query for rows: then each row makes its items.
 pub(in crate::rules) fn takes_rows(routine: &Routine) -> bool {
     routine.each.is_some() || matches!(routine.trigger, Trigger::Query(_))
-}
-
-struct World<'a> {
-    routine: &'a Routine,
-    case: &'a Case,
-    made: Vec<Made>,
-    keys: HashSet<DedupKey>,
-    events: Vec<Event>,
-    problems: Vec<String>,
-}
-
-impl<'a> World<'a> {
-    fn new(routine: &'a Routine, case: &'a Case) -> Self {
-        let (made, events, problems) = (Vec::new(), Vec::new(), Vec::new());
-        Self { routine, case, made, keys: HashSet::new(), events, problems }
-    }
-
-    fn run(&mut self, fixtures: &Fixtures<'_>) -> Result<(), String> {
-        let mut agenda = agenda::of(self.routine, self.case, fixtures)?;
-        while let Some(((at, _), happening)) = agenda.pop_first() {
-            match happening {
-                Happening::Event { given, event } => self.event(at, given, *event),
-                Happening::Tick { rows } => self.tick(at, rows),
-            }
-            if self.made.len() > ITEMS_MAX {
-                return Err(format!("it makes more than {ITEMS_MAX} items"));
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Outcome {
-        self.problems.extend(compare::differences(self.case, &self.made));
-        let standing = if self.problems.is_empty() { Standing::Passed } else { Standing::Failed };
-        Outcome { standing, problems: self.problems, made: self.made, events: self.events }
-    }
-
-    fn event(&mut self, at: Timestamp, given: &Given, event: Event) {
-        let who = format!("event {} ({})", event.seq, event.kind);
-        let found = reason(self.routine, &event);
-        match (self.case.because(given), found) {
-            (None, None) => {
-                let drafts = self.plan_event(given, &event);
-                self.keep(at, &who, drafts);
-            }
-            (Some(because), Some(found)) if because.text == found.because => {}
-            (None, Some(found)) => self.problems.push(format!("{who} does not match: {}", tell(&found))),
-            (Some(because), None) => {
-                self.problems.push(format!("{who} matches, and should fail with `{}`", because.text));
-            }
-            (Some(because), Some(found)) => {
-                self.problems.push(format!(
-                    "{who} should fail with `{}`, and fails with {}",
-                    because.text,
-                    tell(&found)
-                ));
-            }
-        }
-        self.events.push(event);
-    }
-
-    fn tick(&mut self, at: Timestamp, rows: Option<&Rows>) {
-        let drafts = match self.rows(rows) {
-            None => plan_tick(self.routine, at),
-            Some(rows) => each(rows, |row, number| plan_tick_row(self.routine, at, row, number)),
-        };
-        self.keep(at, &format!("the tick at {at}"), drafts);
-    }
-
-    fn plan_event(&self, given: &Given, event: &Event) -> Result<Vec<ItemDraft>, PlanError> {
-        match self.rows(given.rows.as_ref()) {
-            None => plan_event(self.routine, event),
-            Some(rows) => each(rows, |row, number| plan_event_row(self.routine, event, row, number)),
-        }
-    }
-
-    /// The rows which the query finds; none, if the routine does not ask.
-    fn rows<'r>(&self, own: Option<&'r Rows>) -> Option<&'r [Value]>
-    where
-        'a: 'r,
-    {
-        let rows = own.or(self.case.rows.as_ref());
-        takes_rows(self.routine).then(|| rows.map_or(&[] as &[Value], |rows| rows.list.as_slice()))
-    }
-
-    /// Takes in what is new, as the inbox does.
-    fn keep(&mut self, at: Timestamp, who: &str, drafts: Result<Vec<ItemDraft>, PlanError>) {
-        match drafts {
-            Ok(drafts) => {
-                for draft in drafts {
-                    if self.keys.insert(draft.key) {
-                        self.made.push(Made { at, draft });
-                    }
-                }
-            }
-            Err(error) => self.problems.push(format!("{who} makes no item: {error}")),
-        }
-    }
-}
-
-/// The items of all rows together, or of none.
-fn each(
-    rows: &[Value],
-    plan: impl Fn(&Value, u32) -> Result<Vec<ItemDraft>, PlanError>,
-) -> Result<Vec<ItemDraft>, PlanError> {
-    let mut drafts = Vec::new();
-    for (row, number) in rows.iter().zip(0..) {
-        drafts.extend(plan(row, number)?);
-    }
-    Ok(drafts)
 }
 
 /// Why the event does not set the routine off; nothing, if it does.

@@ -21,6 +21,7 @@ pub fn plain() -> Event {
         data: json!({}),
         old: None,
         meta: json!({}),
+        chain: Vec::new(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Runs the examples of `docs/routines.md`, so that the page cannot say what is
-//! not so.
+//! Runs the examples of `docs/routines.md`, `docs/gates.md` and
+//! `docs/schedules.md`, so that the pages cannot say what is not so.
 //!
 //! A block marked `condition` is put below the `[when]` of a small routine, and
 //! each row of the table after it is an event: the columns `data`, `old` and
@@ -7,6 +7,7 @@
 //! overview of the operators is tried in the same way, with a value of each type.
 
 mod events;
+mod gates;
 mod overview;
 mod page;
 
@@ -101,7 +102,7 @@ fn a_slip_is_shown_as_on_the_page() {
 
 #[test]
 fn every_link_on_the_page_leads_somewhere() {
-    let anchors = page::anchors();
+    let anchors = page::ROUTINES.anchors();
     for (number, line) in PAGE.lines().enumerate() {
         for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let place = place(number + 1);

@@ -1,7 +1,28 @@
-//! The page: its blocks, tables and headings.
+//! The pages: their blocks, tables and headings.
 
-/// The text of the page.
-pub const PAGE: &str = include_str!("../../docs/routines.md");
+/// The text of the page about routines.
+pub const PAGE: &str = ROUTINES.text;
+
+/// The page about routines; functions which name no page speak of it.
+pub const ROUTINES: Page = Page { file: "docs/routines.md", text: include_str!("../../docs/routines.md") };
+
+/// The page about gates.
+pub const GATES: Page = Page { file: "docs/gates.md", text: include_str!("../../docs/gates.md") };
+
+/// The page about schedules.
+pub const SCHEDULES: Page = Page { file: "docs/schedules.md", text: include_str!("../../docs/schedules.md") };
+
+/// The first page.
+pub const README: Page = Page { file: "README.md", text: include_str!("../../README.md") };
+
+/// A page of the documentation.
+#[derive(Clone, Copy)]
+pub struct Page {
+    /// Its file.
+    pub file: &'static str,
+    /// What it says.
+    pub text: &'static str,
+}
 
 /// A fenced block, and the table right after it.
 pub struct Block {
@@ -32,9 +53,47 @@ impl Table {
     }
 }
 
-/// A line of the page as messages name it.
+impl Page {
+    /// A line of the page as messages name it.
+    pub fn place(self, line: usize) -> String {
+        format!("{}:{line}", self.file)
+    }
+
+    /// All blocks, in their order.
+    pub fn blocks(self) -> Vec<Block> {
+        let lines = self.lines();
+        let mut rest = lines.as_slice();
+        let mut blocks = Vec::new();
+        while let Some(at) = rest.iter().position(|(_, text)| text.starts_with("```")) {
+            let (line, fence) = rest[at];
+            let inside = &rest[at + 1..];
+            let end = inside.iter().position(|(_, text)| *text == "```");
+            let end = end.unwrap_or_else(|| panic!("{}: this block does not end", self.place(line)));
+            let text = inside[..end].iter().map(|(_, text)| format!("{text}\n")).collect();
+            rest = &inside[end + 1..];
+            blocks.push(Block { line, mark: fence[3..].trim().to_owned(), text, table: table(rest) });
+        }
+        blocks
+    }
+
+    /// What GitHub makes of the headings, for links to them.
+    pub fn anchors(self) -> Vec<String> {
+        let mut in_block = false;
+        let headings = self.text.lines().filter(move |line| {
+            in_block ^= line.starts_with("```");
+            !in_block && line.starts_with('#')
+        });
+        headings.map(anchor).collect()
+    }
+
+    fn lines(self) -> Vec<(usize, &'static str)> {
+        self.text.lines().enumerate().map(|(number, line)| (number + 1, line)).collect()
+    }
+}
+
+/// A line of the page about routines as messages name it.
 pub fn place(line: usize) -> String {
-    format!("docs/routines.md:{line}")
+    ROUTINES.place(line)
 }
 
 /// The answer with which a cell begins.
@@ -51,48 +110,22 @@ pub fn quoted(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// All blocks, in their order.
+/// All blocks of the page about routines.
 pub fn blocks() -> Vec<Block> {
-    let lines = lines();
-    let mut rest = lines.as_slice();
-    let mut blocks = Vec::new();
-    while let Some(at) = rest.iter().position(|(_, text)| text.starts_with("```")) {
-        let (line, fence) = rest[at];
-        let inside = &rest[at + 1..];
-        let end = inside.iter().position(|(_, text)| *text == "```");
-        let end = end.unwrap_or_else(|| panic!("{}: this block does not end", place(line)));
-        let text = inside[..end].iter().map(|(_, text)| format!("{text}\n")).collect();
-        rest = &inside[end + 1..];
-        blocks.push(Block { line, mark: fence[3..].trim().to_owned(), text, table: table(rest) });
-    }
-    blocks
+    ROUTINES.blocks()
 }
 
 /// The table whose header begins so.
 pub fn table_of(header: &str) -> Option<Table> {
-    let lines = lines();
+    let lines = ROUTINES.lines();
     let start = lines.iter().position(|(_, text)| text.starts_with(header))?;
     table(&lines[start..])
-}
-
-/// What GitHub makes of the headings, for links to them.
-pub fn anchors() -> Vec<String> {
-    let mut in_block = false;
-    let headings = PAGE.lines().filter(move |line| {
-        in_block ^= line.starts_with("```");
-        !in_block && line.starts_with('#')
-    });
-    headings.map(anchor).collect()
 }
 
 fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     text.chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
-}
-
-fn lines() -> Vec<(usize, &'static str)> {
-    PAGE.lines().enumerate().map(|(number, line)| (number + 1, line)).collect()
 }
 
 /// The table which these lines begin with, after empty ones.

@@ -3,7 +3,8 @@
 
 use crate::support::TestDatabase;
 use crate::support::daemon::{EVERY, Setup};
-use crate::support::database::{cluster, connect};
+use crate::support::database::{cluster, connect, migrate};
+use tokio_postgres::Client;
 
 /// The SQL under a heading of docs/operations.md.
 fn documented(heading: &str) -> String {
@@ -12,6 +13,34 @@ fn documented(heading: &str) -> String {
     let block = section.split("```sql").nth(1).expect("a block of SQL").split("```").next().expect("an end");
     block.to_owned()
 }
+
+const NOT_FOR_WRITERS: &[&str] = &[
+    "insert into hearken.events (type, seq) values ('x', 1)",
+    "insert into hearken.events (type, xid) values ('x', '1')",
+    "insert into hearken.events (type, at) values ('x', now())",
+    "insert into hearken.events_floor (type) values ('x')",
+    "select data from hearken.events",
+    "delete from hearken.events",
+    "select * from hearken.inbox_items",
+    "insert into hearken.events (type, chain) values ('x', '{a}')",
+    "select hearken.pause('every')",
+];
+
+const NOT_FOR_WORKERS: &[&str] = &[
+    "insert into hearken.inbox_items (dedup_key, queue, routine, version, title) values ('', '', '', '', '')",
+    "delete from hearken.inbox_items",
+    "update hearken.inbox_items set instructions = 'mine'",
+    "select hearken.enqueue_each('{}')",
+    "insert into hearken.events (type) values ('x')",
+    "select * from hearken.dead_letters",
+    "select * from hearken.held",
+    "update hearken.inbox_items set open_key = null",
+    "select hearken.pause('every')",
+    "select hearken.cancel_held(1)",
+    "select hearken.release_held(1)",
+    "select hearken.retry(1)",
+    "select hearken.prune_gates()",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_grants_suffice_and_are_least() -> anyhow::Result<()> {
@@ -55,29 +84,91 @@ async fn the_documented_grants_suffice_and_are_least() -> anyhow::Result<()> {
         .query_one("select hearken.fail($1, $2)", &[&rows[1].get::<_, i64>(0), &rows[1].get::<_, i64>(1)])
         .await?;
 
-    let refused = [
-        (&writer, "insert into hearken.events (type, seq) values ('x', 1)"),
-        (&writer, "insert into hearken.events (type, xid) values ('x', '1')"),
-        (&writer, "insert into hearken.events (type, at) values ('x', now())"),
-        (&writer, "insert into hearken.events_floor (type) values ('x')"),
-        (&writer, "select data from hearken.events"),
-        (&writer, "delete from hearken.events"),
-        (&writer, "select * from hearken.inbox_items"),
-        (
-            &worker,
-            "insert into hearken.inbox_items (dedup_key, queue, routine, version, title) values ('', '', '', '', '')",
-        ),
-        (&worker, "delete from hearken.inbox_items"),
-        (&worker, "update hearken.inbox_items set instructions = 'mine'"),
-        (&worker, "select hearken.enqueue_each('{}')"),
-        (&worker, "insert into hearken.events (type) values ('x')"),
-        (&worker, "select * from hearken.dead_letters"),
-    ];
-    for (client, sql) in refused {
-        let error = client.batch_execute(sql).await.expect_err(sql);
-        assert_eq!(error.code().map(|code| code.code()), Some("42501"), "{sql}");
+    for (client, refused) in [(&writer, NOT_FOR_WRITERS), (&worker, NOT_FOR_WORKERS)] {
+        for sql in refused {
+            check_refused(client, sql).await;
+        }
     }
     assert!(daemon.stop().await.success());
+    Ok(())
+}
+
+async fn check_refused(client: &Client, sql: &str) {
+    let error = client.batch_execute(sql).await.expect_err(sql);
+    assert_eq!(error.code().map(|code| code.code()), Some("42501"), "{sql}");
+}
+
+/// Two items with keys, and two held drafts.
+const HELD: &str = "\
+    insert into hearken.inbox_items (dedup_key, open_key, queue, routine, version, title) \
+        select sha256(n::text::bytea), sha256(n::text::bytea), 'q', 'r', 'v', 't' from generate_series(1, 2) n; \
+    insert into hearken.held \
+        (id, event_seq, due_at, phase, gate, routine, version, item, queue, dedup_key, draft, request) \
+        select n, n, hearken.now(), 'queued', 'dedup', 'r', 'v', 'item', 'q', sha256(n::text::bytea), '{}', '{}' \
+        from generate_series(11, 12) n; \
+    insert into hearken.held_parts (held_id, n, context) values (11, 1, '{}'); \
+    insert into hearken.dedup_keys (key, item_id, routine, item) values (sha256('x'), 11, 'r', 'item')";
+
+/// Where functions are for nobody unless granted, the documented grants name all
+/// of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_grants_suffice_where_functions_are_closed() -> anyhow::Result<()> {
+    let own = crate::support::own_cluster();
+    connect(&own.url("postgres")).await?.batch_execute("create database app").await?;
+    let admin = connect(&own.url("app")).await?;
+    admin
+        .batch_execute(
+            "create role hearken_daemon login; create schema hearken authorization hearken_daemon; \
+             alter default privileges for role hearken_daemon revoke execute on functions from public",
+        )
+        .await?;
+    let as_role = |role: &str| own.url("app").replace("user=postgres", &format!("user={role}"));
+    migrate(&as_role("hearken_daemon")).await?;
+    for heading in ["Writer role", "Worker role", "Operator role"] {
+        admin.batch_execute(&documented(heading)).await?;
+    }
+    admin.batch_execute(HELD).await?;
+
+    let worker = connect(&as_role("agent_worker")).await?;
+    worker.batch_execute("select hearken.lease('w', '{q}'); select hearken.lease('w', '{q}')").await?;
+    check(&worker, "hearken.complete(1, 1)", "done").await?;
+    check(&worker, "hearken.extend(2, 2)", "extended").await?;
+    let writer = connect(&as_role("app_writer")).await?;
+    writer
+        .batch_execute("begin; select hearken.under(2, 2); select hearken.emit('test.event'); commit")
+        .await?;
+    check(&admin, "(select chain::text from hearken.events)", "{r}").await?;
+    check(&worker, "hearken.fail(2, 2, retry => false)", "dead").await?;
+
+    let operator = connect(&as_role("hearken_operator")).await?;
+    for (call, answer) in [
+        ("hearken.pause('r')", "paused"),
+        ("hearken.resume('r')", "resumed"),
+        ("hearken.cancel_held(11, 'no use')", "cancelled"),
+        ("hearken.release_held(12)", "released"),
+        ("hearken.retry(1)", "waiting"),
+        ("(select phase from hearken.held_overview)", "accepted"),
+        ("(select reason from hearken.decisions)", "cancelled by hearken_operator: no use"),
+        ("hearken.reload()::text", ""),
+    ] {
+        check(&operator, call, answer).await?;
+    }
+    for sql in [
+        "insert into hearken.paused (routine, paused_by) values ('x', 'somebody else')",
+        "update hearken.held set draft = '{}'",
+        "update hearken.inbox_items set instructions = 'mine'",
+        "delete from hearken.inbox_items",
+        "insert into hearken.events (type) values ('x')",
+        "select hearken.enqueue_each('{}')",
+    ] {
+        check_refused(&operator, sql).await;
+    }
+    Ok(())
+}
+
+async fn check(client: &Client, call: &str, want: &str) -> anyhow::Result<()> {
+    let row = client.query_one(&format!("select {call}"), &[]).await?;
+    anyhow::ensure!(row.get::<_, &str>(0) == want, "{call}: {}", row.get::<_, &str>(0));
     Ok(())
 }
 

@@ -35,6 +35,7 @@ pub fn event() -> BoxedStrategy<Event> {
             data,
             old,
             meta,
+            chain: Vec::new(),
         })
         .boxed()
 }

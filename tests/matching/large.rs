@@ -151,6 +151,7 @@ fn event() -> BoxedStrategy<Event> {
             data,
             old,
             meta: json!({}),
+            chain: Vec::new(),
         })
         .boxed()
 }

@@ -62,6 +62,7 @@ pub fn event(data: &str, old: &str) -> Event {
         data: value(data),
         old: (!old.is_empty()).then(|| value(old)),
         meta: json!({}),
+        chain: Vec::new(),
     }
 }
 

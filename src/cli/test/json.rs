@@ -24,6 +24,7 @@ fn test_line(report: &Report, test: &Tested) -> Value {
         "line": test.line,
         "outcome": outcome(test.standing),
         "problems": test.problems,
+        "notes": test.notes,
     })
 }
 
@@ -53,6 +54,7 @@ fn coverage(coverage: &Coverage) -> Value {
         "conditions": count(coverage.conditions),
         "items": count(coverage.items),
         "types": count(coverage.types),
+        "gates": count(coverage.gates),
         "lacks": coverage.lacks,
     })
 }

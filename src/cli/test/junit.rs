@@ -44,9 +44,10 @@ fn suite(out: &mut String, report: &Report) {
     out.push_str("  </testsuite>\n");
 }
 
-/// The problems of a test, and where it is.
+/// The problems of a test, what the gates said, and where it is.
 fn located(report: &Report, test: &Tested) -> String {
-    format!("{}\n{}:{}", test.problems.join("\n"), report.file, test.line)
+    let notes = test.notes.iter().map(|note| format!("note: {note}\n")).collect::<String>();
+    format!("{}\n{notes}{}:{}", test.problems.join("\n"), report.file, test.line)
 }
 
 fn case(out: &mut String, report: &Report, name: &str, problem: Option<(&str, String)>) {

@@ -66,6 +66,28 @@ fn what_failed_is_told_below() {
 }
 
 #[test]
+fn what_the_gates_said_is_told_with_what_failed() {
+    let flow = "[flow]\ndedup = { key = [\"data.id\"] }\n";
+    let event = "{ type = \"refund.requested\", data = { id = \"r1\", amount = 900 } }";
+    let expect = "{ title = \"Refund r1\" }";
+    let test = format!("[[tests]]\nname = \"two\"\ngiven = [{event}, {event}]\n");
+    let test = format!("{test}expect = [{expect}, {expect}]\n");
+    check(
+        &[("a", &format!("{REFUND}{flow}{test}"))],
+        "",
+        1,
+        "\
+✗ a  1 of 1 test failed, conditions 0/1
+    ✗ two (a.toml:12)
+        item 2 did not come: title \"Refund r1\"
+        note: at 0s: event 2 (refund.requested): duplicate by `flow.dedup`: item 1 has the same dedup key
+    not tried: `when.data.amount` was never false
+1 routine, 1 test: 0 passed, 1 failed
+",
+    );
+}
+
+#[test]
 fn tests_may_be_asked_for() {
     check(
         &[("b", REFUND)],
@@ -132,6 +154,7 @@ fn machines_get_an_object_a_line() {
     assert_eq!(lines[0]["test"], "large & <small>");
     assert_eq!(lines[0]["outcome"], "failed");
     assert_eq!(lines[0]["problems"][0], "item 1: title: expected \"Refund r1\", got \"Refund r2\"");
+    assert_eq!(lines[0]["notes"], serde_json::json!([]));
     assert_eq!(lines[1]["tests"], 1);
     assert_eq!(lines[1]["coverage"]["conditions"]["total"], 1);
 }

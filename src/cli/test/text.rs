@@ -3,6 +3,9 @@
 use super::{Report, Tested};
 use std::io::{Result, Write};
 
+/// The most of what the gates said which is shown of a test.
+const NOTES_SHOWN: usize = 20;
+
 /// Writes a line for each routine, what is wrong with it below, and a summary.
 pub(super) fn print(out: &mut impl Write, reports: &[Report]) -> Result<()> {
     for report in reports {
@@ -55,7 +58,14 @@ fn print_test(out: &mut impl Write, report: &Report, test: &Tested) -> Result<()
     for problem in &test.problems {
         writeln!(out, "        {problem}")?;
     }
-    Ok(())
+    // They say why something did not come, so they stand below what did not.
+    for note in test.notes.iter().take(NOTES_SHOWN) {
+        writeln!(out, "        note: {note}")?;
+    }
+    match test.notes.len().saturating_sub(NOTES_SHOWN) {
+        0 => Ok(()),
+        more => writeln!(out, "        note: and {more} more, which `--json` shows"),
+    }
 }
 
 fn summary(reports: &[Report]) -> String {

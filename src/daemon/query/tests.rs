@@ -1,14 +1,15 @@
 //! Tests of what becomes of a tick which has ended.
 
 use super::*;
+use crate::pg::error::PgError;
 use crate::rules::routine::check as check_routine;
 
-fn name() -> RoutineName {
+pub(super) fn name() -> RoutineName {
     RoutineName::parse("r").unwrap()
 }
 
 /// The queries of a term with one routine, of which a tick ended so, so often.
-fn after(times: usize, end: impl Fn() -> TickEnd) -> Queries {
+pub(super) fn after(times: usize, end: impl Fn() -> TickEnd) -> Queries {
     let options = ConnectOptions::resolve(Some("postgres://ann@localhost/app"), &|_| None).unwrap();
     let text = "title = \"t\"\n[on.query]\nevery = \"1h\"\nsql = \"delete from a\"\n";
     let routine = check_routine(&name(), "r.toml", text).0.unwrap();
@@ -23,7 +24,7 @@ fn after(times: usize, end: impl Fn() -> TickEnd) -> Queries {
     queries
 }
 
-fn no() -> PgError {
+pub(super) fn no() -> PgError {
     PgError::refused("53100", "no")
 }
 

@@ -2,7 +2,7 @@
 //! the other.
 
 use crate::rules::event::Event;
-use crate::rules::name::SourceName;
+use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::problem::{Problem, Problems};
 use crate::rules::text::{closest, listed};
 use jiff::Timestamp;
@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use std::ops::Range;
 
 /// The attributes an event may be given; only `type` must be there.
-const KEYS: [&str; 10] = ["type", "data", "old", "subject", "source", "id", "time", "tenant", "meta", "from"];
+const KEYS: [&str; 11] =
+    ["type", "data", "old", "subject", "source", "id", "time", "tenant", "meta", "from", "chain"];
 
 /// The `source` of an event which does not say, as in the event log.
 const SOURCE_DEFAULT: &str = "app";
@@ -90,7 +91,27 @@ impl Reader<'_> {
             data: map.remove("data").unwrap_or_else(|| json!({})),
             old: map.remove("old").filter(|old| !old.is_null()),
             meta: map.remove("meta").unwrap_or(Value::Null),
+            chain: self.chain(&mut map),
         })
+    }
+
+    /// The routines whose items led to the event.
+    fn chain(&mut self, map: &mut Map<String, Value>) -> Vec<RoutineName> {
+        let help = "write names of routines: `\"chain\": [\"triage\"]`";
+        let names = match map.remove("chain") {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Array(names)) => names,
+            Some(_) => {
+                self.complain("chain", "`chain` must be a list".to_owned(), help);
+                return Vec::new();
+            }
+        };
+        let named = |name: &Value| name.as_str().and_then(|name| RoutineName::parse(name).ok());
+        let chain = names.iter().map(named).collect::<Option<Vec<_>>>();
+        if chain.is_none() {
+            self.complain("chain", "`chain` has what is no name of a routine".to_owned(), help);
+        }
+        chain.unwrap_or_default()
     }
 
     fn unknown_keys(&mut self, map: &Map<String, Value>) {
@@ -214,12 +235,14 @@ mod tests {
     #[test]
     fn all_attributes_are_read_and_numbers_keep_their_digits() {
         let text = r#"{ "type": "a", "data": 9007199254740993.10, "old": [1], "subject": "s", "source": "o", "id": "7",
-            "time": "2026-03-02T09:00:00+01:00", "tenant": "t", "meta": null, "from": "plugins" }"#;
+            "time": "2026-03-02T09:00:00+01:00", "tenant": "t", "meta": null, "from": "plugins",
+            "chain": ["a", "b"] }"#;
         let event = read(text).unwrap().remove(0);
         assert_eq!((event.data.to_string().as_str(), event.old), ("9007199254740993.10", Some(json!([1]))));
         assert_eq!((event.subject.as_deref(), event.tenant.as_deref()), (Some("s"), Some("t")));
         assert_eq!((event.origin.as_str(), event.id.as_str(), event.from.as_str()), ("o", "7", "plugins"));
         assert_eq!((event.time.to_string().as_str(), event.meta), ("2026-03-02T08:00:00Z", Value::Null));
+        assert_eq!(event.chain.iter().map(RoutineName::as_str).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
@@ -242,6 +265,9 @@ mod tests {
         check("{\"type\": \"a\", \"time\": \"soon\"}", &[(1, 15, "`soon` is no time")]);
         let from = "`from` is no name of a source: a name cannot be empty";
         check("{\"type\": \"a\", \"from\": \"\"}", &[(1, 15, from)]);
+        check("{\"type\": \"a\", \"chain\": \"b\"}", &[(1, 15, "`chain` must be a list")]);
+        let chain = "`chain` has what is no name of a routine";
+        check("{\"type\": \"a\", \"chain\": [\"b\", \"\"]}", &[(1, 15, chain)]);
         // The key of the event, and not one inside its data.
         let text = "{\"type\": \"a\", \"data\": {\"dta\": \"dta\"},\n \"dta\": 1, \"zz\": 2}";
         check(text, &[(2, 2, "unknown key `dta`"), (2, 12, "unknown key `zz`")]);

@@ -31,6 +31,8 @@ title = "Refund {{ data.refund_id }}"
 amount = { get = "data.amount" }
 "#;
 
+const PLAIN: &str = "title = \"x\"\n[on.event]\n[item]\nqueue = \"q\"\ntitle = \"t\"\n";
+
 fn good() -> Value {
     json!({
         "amount": 600, "currency": "EUR", "refund_id": "r1", "country": "CH",
@@ -92,6 +94,55 @@ fn an_item_which_cannot_be_filled_in_is_an_error_and_a_match() {
     let json = explained(REFUND, "late.refund", data).to_json();
     assert_eq!((&json["matched"], json.get("items")), (&json!(true), None));
     assert!(json["error"].as_str().unwrap().contains("`data.refund_id` is missing"), "{json}");
+}
+
+#[test]
+fn each_gate_says_what_it_goes_by() {
+    let gates = |flow: &str, data: Value| {
+        let text = format!("{PLAIN}[flow]\n{flow}\n");
+        explained(&text, "a", data).gates
+    };
+    assert_eq!(gates("loop = \"avoid\"", json!({})), [""; 0]);
+    assert_eq!(
+        gates(
+            "debounce = { key = [\"data.id\"], quiet = \"30s\", max_wait = \"5m\" }\n\
+             dedup = { key = [\"data.id\", \"data.x\"], window = \"1d\", on_conflict = \"replace\" }\n\
+             supersede = {}\noverlap = \"queue\"",
+            json!({ "id": "r1" }),
+        ),
+        [
+            "debounce: held until no more items with `data.id` \"r1\" have come for 30s or 5m have passed; \
+             the last is kept",
+            "dedup: one item for items with `data.id` \"r1\" and no `data.x` within 1day; \
+             a second takes the place of its content",
+            "supersede: waiting items of the routine give way to it",
+            "overlap: held while an earlier item of the routine is open",
+        ]
+    );
+    let limits = gates(
+        "limit = [{ max = 2, per = \"1h\" }, \
+                  { key = [\"data.id\"], max = 9, per = \"1d\", excess = \"delay\" }]",
+        json!({ "id": 5 }),
+    );
+    assert_eq!(limits.len(), 2);
+    assert!(limits[0].starts_with("limit: at most 2 per 1h"), "{limits:?}");
+    assert!(limits[1].ends_with("for items with `data.id` 5; more are delayed"), "{limits:?}");
+    let hours = "hours = { tz = \"UTC\", days = \"mon-fri\", from = \"08:00\", to = \"18:00\", \
+                 unless = { \"data.urgent\" = true } }";
+    assert_eq!(gates(hours, json!({ "urgent": true })), ["hours: passes at any time, by `unless`"]);
+    let hours = gates(hours, json!({}));
+    assert_eq!(hours, ["hours: mon-fri 08:00-18:00 UTC; held until then"]);
+}
+
+#[test]
+fn what_the_loop_guard_stops_is_said() {
+    let routine = parse(PLAIN);
+    let event = Event { chain: vec![routine.name.clone()], ..testing::event("a", json!({})) };
+    let explanation = explain(&routine, &event);
+    assert!(explanation.gates[0].starts_with("loop: stopped"), "{:?}", explanation.gates);
+    let json = explanation.to_json();
+    assert_eq!(json["gates"].as_array().map(Vec::len), Some(1));
+    assert_eq!(explained(PLAIN, "a", json!({})).to_json().get("gates"), None);
 }
 
 #[test]

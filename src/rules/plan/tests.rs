@@ -1,6 +1,9 @@
 //! Drafts from events and ticks.
 
+use super::draft::one_line;
 use super::*;
+use crate::rules::gate::request::Request;
+use crate::rules::item::ItemDraft;
 use crate::rules::name::RoutineName;
 use crate::rules::{routine, testing};
 use serde_json::json;
@@ -31,7 +34,8 @@ fn an_event_becomes_an_item() {
     event.tenant = Some("acme".to_owned());
     let routine = read(REFUND);
     let drafts = plan_event(&routine, &event).unwrap();
-    let [draft] = &drafts[..] else { panic!("one draft") };
+    let [Planned { draft, request }] = &drafts[..] else { panic!("one draft") };
+    assert_eq!(*request, Request::default());
     assert_eq!(draft.title, "Refund r1: 600");
     assert_eq!((draft.priority, draft.attempts_max, draft.due_at), (5, 5, None));
     assert_eq!((draft.cause, draft.tenant.as_deref()), (Cause::Event(7), Some("acme")));
@@ -51,7 +55,7 @@ fn a_default_stands_in_for_what_is_missing_or_null() {
         json!({ "id": 1, "amount": 2, "items": [], "reason": null }),
     ] {
         let drafts = plan_event(&read(REFUND), &testing::event("refund.requested", data)).unwrap();
-        assert_eq!(drafts[0].context["reason"], "none");
+        assert_eq!(drafts[0].draft.context["reason"], "none");
     }
 }
 
@@ -73,9 +77,10 @@ fn a_title_stays_on_one_line_and_short() {
     let long = "x".repeat(TITLE_CHARS_MAX);
     let data = json!({ "id": format!("a\nb\t{long}"), "amount": 1, "items": [] });
     let drafts = plan_event(&read(REFUND), &testing::event("refund.requested", data)).unwrap();
-    assert!(drafts[0].title.starts_with("Refund a b xxx"));
-    assert!(drafts[0].title.ends_with("x…"));
-    assert_eq!(drafts[0].title.chars().count(), TITLE_CHARS_MAX);
+    let title = &drafts[0].draft.title;
+    assert!(title.starts_with("Refund a b xxx"));
+    assert!(title.ends_with("x…"));
+    assert_eq!(title.chars().count(), TITLE_CHARS_MAX);
     assert_eq!(one_line("short".to_owned()), "short");
     assert_eq!(one_line("ü".repeat(TITLE_CHARS_MAX)).chars().count(), TITLE_CHARS_MAX);
 }
@@ -87,12 +92,12 @@ fn a_tick_becomes_an_item_in_the_zone_of_its_schedule() {
          tz = \"Europe/Berlin\"\njitter = \"10m\"\n[item]\nqueue = \"q\"\ntitle = \"{{ tick | date('%H:%M') }}\"\n",
     );
     let nightly = "2026-01-05T01:30:00Z".parse::<Timestamp>().unwrap();
-    let draft = &plan_tick(&routine, nightly).unwrap()[0];
+    let draft = &plan_tick(&routine, nightly).unwrap()[0].draft;
     assert_eq!((draft.title.as_str(), draft.cause), ("02:30", Cause::Tick(nightly)));
     let due_at = draft.due_at.unwrap();
     assert!(due_at >= nightly && due_at < nightly + SignedDuration::from_mins(10));
     let hourly = "2026-01-05T01:00:00Z".parse::<Timestamp>().unwrap();
-    let draft = &plan_tick(&routine, hourly).unwrap()[0];
+    let draft = &plan_tick(&routine, hourly).unwrap()[0].draft;
     assert_eq!((draft.title.as_str(), draft.due_at), ("01:00", None));
 }
 
@@ -115,11 +120,11 @@ fn a_row_becomes_an_item_of_its_event() {
     let routine = read(EACH);
     let event = testing::event("a.b", json!({ "id": "r1", "team": "ops" }));
     let row = json!({ "id": 1, "slug": "ann" });
-    let draft = plan_event_row(&routine, &event, &row, 0).unwrap().remove(0);
+    let draft = plan_event_row(&routine, &event, &row, 0).unwrap().remove(0).draft;
     assert_eq!((draft.title.as_str(), &*draft.instructions), ("ann: r1", "Tell ann."));
     assert_eq!(draft.context, json!({ "agent": 1, "all": { "id": 1, "slug": "ann" } }));
     assert_eq!((draft.cause, draft.due_at), (Cause::Event(7), None));
-    let key = |number| plan_event_row(&routine, &event, &row, number).unwrap()[0].key;
+    let key = |number| plan_event_row(&routine, &event, &row, number).unwrap()[0].draft.key;
     assert_eq!(key(0), draft.key);
     assert_ne!(key(0), key(1));
     let error = |row: Value| plan_event_row(&routine, &event, &row, 0).unwrap_err().to_string();
@@ -140,35 +145,96 @@ fn a_row_becomes_an_item_of_its_tick() {
         format!("{query}[flow]\ndedup = {{ key = [{dedup}] }}\n{item}")
     };
     let (nine, ten) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(3600).unwrap());
-    let draft = |dedup: &str, tick, id: i64, number| {
+    let planned = |dedup: &str, tick, id: i64, number| {
         plan_tick_row(&read(&text(dedup)), tick, &json!({ "id": id }), number).unwrap().remove(0)
     };
-    let first = draft("\"row.id\"", nine, 1, 0);
-    assert_eq!((first.title.as_str(), first.cause), ("1 01:00", Cause::Tick(nine)));
-    assert!(first.due_at.is_some_and(|due_at| due_at >= nine));
-    assert_eq!(draft("\"row.id\"", ten, 1, 5).key, first.key);
-    assert_ne!(draft("\"row.id\"", nine, 2, 0).key, first.key);
-    let each_tick = draft("\"row.id\", \"tick\"", nine, 1, 0).key;
-    assert_ne!(draft("\"row.id\", \"tick\"", ten, 1, 0).key, each_tick);
-    assert_eq!(draft("\"row.id\", \"tick\"", nine, 1, 1).key, each_tick);
+    let first = planned("\"row.id\"", nine, 1, 0);
+    assert_eq!((first.draft.title.as_str(), first.draft.cause), ("1 01:00", Cause::Tick(nine)));
+    assert!(first.draft.due_at.is_some_and(|due_at| due_at >= nine));
+    let same = |a: &Planned, b: &Planned| {
+        assert_ne!(a.draft.key, b.draft.key);
+        dedup_key(a) == dedup_key(b)
+    };
+    assert!(same(&first, &planned("\"row.id\"", ten, 1, 5)));
+    assert!(!same(&first, &planned("\"row.id\"", nine, 2, 1)));
+    let each_tick = planned("\"row.id\", \"tick\"", nine, 1, 0);
+    assert!(!same(&each_tick, &planned("\"row.id\", \"tick\"", ten, 1, 0)));
+    assert!(same(&each_tick, &planned("\"row.id\", \"tick\"", nine, 1, 1)));
 }
 
 #[test]
-fn events_with_equal_key_values_are_one_item() {
+fn events_with_equal_key_values_are_the_same_to_the_gates() {
     let routine = read(
         "title = \"x\"\n[on.event]\n[flow]\ndedup = { key = [\"data.id\", \"subject\"] }\n\
          [item]\nqueue = \"q\"\ntitle = \"t\"\n",
     );
-    let key = |seq: i64, data: Value| {
+    let planned = |seq: i64, data: Value| {
         let event = Event { seq, ..testing::event("a.b", data) };
-        plan_event(&routine, &event).unwrap()[0].key
+        plan_event(&routine, &event).unwrap().remove(0)
     };
-    let first = key(1, json!({ "id": 1, "x": 1 }));
-    assert_eq!(key(2, json!({ "id": 1.0, "x": 2 })), first);
+    let first = planned(1, json!({ "id": 1, "x": 1 }));
+    let second = planned(2, json!({ "id": 1.0, "x": 2 }));
+    assert_eq!(dedup_key(&first), dedup_key(&second));
+    // To the inbox they are two: each has a cause of its own.
+    assert_ne!(first.draft.key, second.draft.key);
     for other in [json!({ "id": 2 }), json!({ "id": "1" }), json!({ "id": null }), json!({})] {
-        assert_ne!(key(1, other.clone()), first, "{other}");
+        assert_ne!(dedup_key(&planned(1, other.clone())), dedup_key(&first), "{other}");
     }
-    assert_ne!(key(1, json!({ "id": null })), key(1, json!({})));
+    let null = planned(1, json!({ "id": null }));
+    assert_ne!(dedup_key(&null), dedup_key(&planned(1, json!({}))));
+}
+
+#[test]
+fn what_collects_has_a_list_in_its_context() {
+    let context = |flow: &str| {
+        let text = format!(
+            "title = \"x\"\n[on.event]\n[flow]\n{flow}\n[item]\nqueue = \"q\"\ntitle = \"t\"\n\
+             [item.context]\nid = {{ get = \"data.id\" }}\n"
+        );
+        let event = testing::event("a.b", json!({ "id": 1 }));
+        plan_event(&read(&text), &event).unwrap().remove(0).draft.context
+    };
+    let list = json!({ "items": [{ "id": 1 }] });
+    assert_eq!(context("batch = { max = 5, within = \"1m\" }"), list);
+    assert_eq!(context("debounce = { quiet = \"1s\", max_wait = \"1m\", keep = \"all\" }"), list);
+    let append = "dedup = { key = [\"data.id\"], window = \"while_open\", on_conflict = \"append\" }";
+    assert_eq!(context(append), list);
+    let plain = json!({ "id": 1 });
+    assert_eq!(context("debounce = { quiet = \"1s\", max_wait = \"1m\" }"), plain);
+    assert_eq!(context("dedup = { key = [\"data.id\"] }"), plain);
+}
+
+#[test]
+fn an_item_carries_the_chain_of_its_event() {
+    let data = json!({ "id": 1, "amount": 2, "items": [] });
+    let chain = vec![RoutineName::parse("a").unwrap(), RoutineName::parse("b").unwrap()];
+    let event = Event { chain: chain.clone(), ..testing::event("refund.requested", data) };
+    assert_eq!(plan_event(&read(REFUND), &event).unwrap()[0].draft.chain, chain);
+}
+
+#[test]
+fn what_could_not_be_read_back_is_not_held() {
+    let text = |flow: &str| {
+        format!(
+            "title = \"x\"\n[on.event]\n{flow}\n[item]\nqueue = \"q\"\ntitle = \"t\"\n\
+             context = {{ all = {{ get = \"data\" }} }}\n"
+        )
+    };
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    let gated = text("[flow]\nbatch = { max = 5, within = \"1m\" }");
+    let plan = |text: &str, levels: usize| plan_event(&read(text), &testing::event("a", nested(levels)));
+    // The context itself is a level more.
+    let drafts = plan(&gated, DEPTH_MAX - 1).unwrap();
+    let stored = serde_json::to_string(&drafts[0].draft).unwrap();
+    assert_eq!(serde_json::from_str::<ItemDraft>(&stored).unwrap(), drafts[0].draft);
+    let error = plan(&gated, DEPTH_MAX).unwrap_err().to_string();
+    assert!(error.starts_with("item.context: it nests deeper than 120 levels"), "{error}");
+    // What is never held is never read back.
+    assert!(plan(&text(""), DEPTH_MAX).is_ok());
+}
+
+fn dedup_key(planned: &Planned) -> DedupKey {
+    planned.request.dedup.as_ref().unwrap().key
 }
 
 #[track_caller]

@@ -3,21 +3,25 @@
 //! A test says what happens and when, by a clock of its own, and which items
 //! come of it. It is part of the routine's file, so that the two change
 //! together. A test which could pass by accident is an error of the file: one
-//! which expects nothing must say which condition keeps the items away.
+//! which expects nothing must say which condition, or which gate of `[flow]`,
+//! keeps the items away.
 
 mod expect;
 mod given;
 mod json;
 mod moment;
 mod verify;
+mod work;
 
-pub use expect::Expected;
+pub use expect::{Expected, ItemState};
 pub use given::{Attributes, Given, What};
 pub use json::Rows;
 
 pub(super) use verify::verify;
 
+use super::literal::small_integer;
 use super::table::{Findings, Keys, Table, Value, table_of, wrong_type};
+use crate::rules::gate::note::Gate;
 use crate::rules::problem::Problem;
 use jiff::Timestamp;
 use std::ops::Range;
@@ -35,8 +39,9 @@ pub struct Case {
     pub span: Range<usize>,
     /// Where its clock starts.
     pub start: Timestamp,
-    /// How far the clock runs; until all that is given has happened, if none.
-    /// On its way it meets every tick of the schedule.
+    /// How far the clock runs; until all that is given has happened and nothing
+    /// is held but for an item, if none. On its way it meets every tick of the
+    /// schedule, and every draft which falls due.
     pub until: Option<Timestamp>,
     /// What happens, in the order of time.
     pub given: Vec<Given>,
@@ -44,8 +49,12 @@ pub struct Case {
     pub rows: Option<Rows>,
     /// The items which come, in order; no others do.
     pub expect: Vec<Expected>,
-    /// Why events do not match, wherever an entry does not say it itself.
+    /// Why events make no items at once, wherever an entry does not say it itself:
+    /// the condition with which they fail, or the gate which keeps their drafts.
     pub because: Option<Word>,
+    /// How many drafts the gates hold at the end. If it does not say, there are
+    /// none, unless the clock stops at `until`.
+    pub held: Option<usize>,
 }
 
 /// A text of a test, and its place in the file.
@@ -57,9 +66,23 @@ pub struct Word {
     pub span: Range<usize>,
 }
 
+impl Word {
+    /// Whether it speaks of a gate, one which there is or not: `flow.limit`.
+    #[must_use]
+    pub fn is_of_flow(&self) -> bool {
+        self.text.starts_with(FLOW)
+    }
+
+    /// The gate it speaks of.
+    #[must_use]
+    pub fn gate(&self) -> Option<Gate> {
+        Gate::parse(self.text.strip_prefix(FLOW)?)
+    }
+}
+
 impl Case {
-    /// Why an event of this entry does not match; it must match, if nothing
-    /// says so.
+    /// Why an event of this entry makes no item at once; it must match, if nothing
+    /// says so, or if it says a gate.
     #[must_use]
     pub fn because<'a>(&'a self, given: &'a Given) -> Option<&'a Word> {
         given.because.as_ref().or(self.because.as_ref())
@@ -72,13 +95,17 @@ impl Case {
         self.because.is_some()
             || none_found(&self.rows)
             || self.until.is_some()
+            || self.held.is_some_and(|held| held > 0)
             || self.given.iter().any(says)
     }
 }
 
+/// What stands before the name of a gate in `because`.
+const FLOW: &str = "flow.";
+
 const KEYS: Keys<'static> = Keys {
     owner: "a test",
-    known: &["name", "start", "until", "given", "rows", "expect", "because"],
+    known: &["name", "start", "until", "given", "rows", "expect", "because", "held"],
     later: &[],
 };
 
@@ -118,6 +145,7 @@ fn case(findings: &mut Findings, table: &Table<'_>) -> Option<Case> {
     let rows = json::rows(findings, table);
     let expect = expect::parse(findings, table, from);
     let because = word(findings, table, "because");
+    let held = held(findings, table);
     let name = name?;
     let case = Case {
         name: name.text,
@@ -128,6 +156,7 @@ fn case(findings: &mut Findings, table: &Table<'_>) -> Option<Case> {
         rows: rows?,
         expect: expect?,
         because: because?,
+        held: held?,
     };
     let problem = nonsense(table, &case);
     let sensible = problem.is_none();
@@ -147,20 +176,23 @@ fn name(findings: &mut Findings, table: &Table<'_>) -> Option<Word> {
 
 /// What is wrong with a test whose parts are right each by itself.
 fn nonsense(table: &Table<'_>, case: &Case) -> Option<Problem> {
-    if case.given.is_empty() && case.until.is_none() {
+    if case.given.iter().all(|given| given.what.is_of_worker()) && case.until.is_none() {
         let problem = Problem::error(table.span.clone(), "nothing happens in this test");
         let help = "give it events: `given = [ { type = \"order.placed\", data = { amount = 5 } } ]`; or let \
                     the clock of a schedule run: `until = \"8d\"`";
-        return Some(problem.label("has neither `given` nor `until`").help(help));
+        let alone =
+            if case.given.is_empty() { "has neither `given` nor `until`" } else { "only a worker works" };
+        return Some(problem.label(alone).help(help));
     }
     if case.expect.is_empty() && !case.says_why_nothing_comes() {
         let message = "this test expects no items, and does not say why none come";
         let problem = Problem::error(table.key_span("expect"), message).label("would pass by accident");
-        let help = "name the condition which fails, `because = \"when.data.amount\"`, or list the items in \
-                    `expect`";
+        let help = "name the condition which fails, `because = \"when.data.amount\"`, or the gate which keeps \
+                    the items away, `because = \"flow.limit\"`, or list the items in `expect`";
         return Some(problem.help(help));
     }
     if let Some(because) = &case.because
+        && !because.is_of_flow()
         && !case.expect.is_empty()
     {
         let message = "events which do not match make no items, and this test expects some";
@@ -174,6 +206,20 @@ fn nonsense(table: &Table<'_>, case: &Case) -> Option<Problem> {
         return Some(problem.label("before what is given").help(help));
     }
     None
+}
+
+/// How many drafts are held at the end, if the test says; the outer option is
+/// empty after a complaint.
+fn held(findings: &mut Findings, table: &Table<'_>) -> Option<Option<usize>> {
+    let Some(value) = table.get("held") else {
+        return Some(None);
+    };
+    let count = usize::try_from(small_integer(findings, "held", value)?).ok();
+    if count.is_none() {
+        let problem = Problem::error(value.span(), "`held` counts drafts").label("less than none");
+        findings.push(problem.help("say how many drafts are held at the end: `held = 1`"));
+    }
+    count.map(Some)
 }
 
 /// The text at `key`, if there is one; the outer option is empty after a

@@ -37,6 +37,9 @@ pub struct ItemSpec {
     pub tags: Arc<[String]>,
     /// How often it may be leased before it is dead.
     pub attempts_max: i32,
+    /// The types of the events which a worker is expected to emit on account of
+    /// it. Nothing is made of them but advice about circles.
+    pub emits: Arc<[String]>,
 }
 
 /// What to do with an item.
@@ -59,6 +62,7 @@ const KEYS: Keys<'static> = Keys {
         "context",
         "tags",
         "max_attempts",
+        "emits",
     ],
     later: &[
         ("inbox", "items go to `hearken.inbox_items`, hearken's own inbox"),
@@ -88,6 +92,7 @@ pub(super) fn parse(findings: &mut Findings, root: &Table<'_>, variables: Variab
     let attempts_max = integer(findings, &table, "max_attempts", ATTEMPTS_MAX_DEFAULT, 1..=ATTEMPTS_LIMIT);
     let instructions = instructions(findings, &table, variables);
     let tags = tags(findings, &table);
+    let emits = emits(findings, &table);
     let context = context::parse(findings, &table, variables);
     Some(ItemSpec {
         name: ItemName::only(),
@@ -98,6 +103,7 @@ pub(super) fn parse(findings: &mut Findings, root: &Table<'_>, variables: Variab
         context: context?,
         tags: tags?,
         attempts_max: attempts_max?,
+        emits: emits?,
     })
 }
 
@@ -226,6 +232,48 @@ fn tags(findings: &mut Findings, table: &Table<'_>) -> Option<Arc<[String]>> {
         }
     }
     all.then(|| tags.into())
+}
+
+/// The types of events which a worker is expected to emit: one, or a list.
+fn emits(findings: &mut Findings, table: &Table<'_>) -> Option<Arc<[String]>> {
+    let Some(value) = table.get("emits") else {
+        return Some([].into());
+    };
+    if value.get_ref().is_str() {
+        return emitted(findings, value).map(|kind| [kind].into());
+    }
+    let Some(items) = value.get_ref().as_array() else {
+        return wrong_type(findings, "emits", value, "a string or an array of strings");
+    };
+    let mut kinds = Vec::new();
+    let mut all = true;
+    for item in items {
+        match emitted(findings, item) {
+            Some(kind) if kinds.contains(&kind) => {
+                let problem = Problem::error(item.span(), format!("`{kind}` is in this list twice"));
+                findings.push(problem.label("again").help("remove it"));
+                all = false;
+            }
+            Some(kind) => kinds.push(kind),
+            None => all = false,
+        }
+    }
+    all.then(|| kinds.into())
+}
+
+fn emitted(findings: &mut Findings, item: &Value<'_>) -> Option<String> {
+    let Some(text) = text_of(item) else {
+        return wrong_type(findings, "emits", item, "a string or an array of strings");
+    };
+    let message = match text.text {
+        "" => "no event has an empty type",
+        text if text.contains('*') => "what a worker emits is of one type, without a star",
+        text if has_code(text) => "the types of `emits` are fixed text, not templates",
+        text => return Some(text.to_owned()),
+    };
+    let help = "write each type in full: `emits = [\"refund.reviewed\"]`";
+    findings.push(Problem::error(text.span, message).label("not a type").help(help));
+    None
 }
 
 fn tag(findings: &mut Findings, item: &Value<'_>) -> Option<String> {

@@ -11,6 +11,7 @@ mod flow;
 mod item;
 mod literal;
 mod query;
+pub mod rows;
 mod schedule;
 mod set;
 mod statement;
@@ -20,10 +21,13 @@ mod trigger;
 mod version;
 mod when;
 
-pub use cases::{Attributes, Case, Expected, Given, Rows, START_DEFAULT, What, Word};
+pub use cases::{Attributes, Case, Expected, Given, ItemState, Rows, START_DEFAULT, What, Word};
 pub use context::{ContextField, ContextValue, FIELDS_MAX, Get, ValueType};
 pub use each::{EACH_TIMEOUT_DEFAULT, EACH_TIMEOUT_MAX, Each, EachParam};
-pub use flow::{Dedup, Flow, KeyPart};
+pub use flow::{
+    BATCH_MIN, Dedup, Flow, Gather, HoursSpec, INTERVALS_MAX, IntervalSpec, KEY_PARTS_MAX, KeyPart, KeySpec,
+    LIMITS_MAX, LimitSpec, Looping, Overlap, Setting, USES_MAX,
+};
 pub use item::{ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, INSTRUCTIONS_BYTES_MAX, Instructions, ItemSpec};
 pub use query::{QUERY_TIMEOUT_DEFAULT, QUERY_TIMEOUT_MAX, Query, QueryParam};
 pub use set::RoutineSet;
@@ -35,6 +39,7 @@ use super::name::RoutineName;
 use super::problem::{Problem, Problems};
 use super::template::Variables;
 use super::when::When;
+use rows::Confinement;
 use std::ops::Range;
 use std::sync::Arc;
 use table::{Findings, Keys, Table};
@@ -65,6 +70,8 @@ pub struct Routine {
     pub items: Vec<ItemSpec>,
     /// Its tests.
     pub cases: Vec<Case>,
+    /// What it is confined to, if it comes from a row.
+    pub confined: Confinement,
     /// Its file.
     pub text: Arc<str>,
 }
@@ -133,8 +140,10 @@ fn routine(
         flow: flow?,
         items: items?,
         cases: cases?,
+        confined: Confinement::default(),
         text,
     };
+    let routine = rows::confine(findings, routine)?;
     cases::verify(findings, &routine);
     Some(routine)
 }

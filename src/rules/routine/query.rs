@@ -42,8 +42,8 @@ pub const QUERY_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 const KEYS: Keys<'static> = Keys {
     owner: "`[on.query]`",
     known: &[
-        "cron", "every", "at", "tz", "missed", "within", "dst", "jitter", "from", "until", "sql", "params",
-        "max_rows", "timeout",
+        "cron", "every", "time", "at", "tz", "missed", "within", "dst", "jitter", "from", "until", "sql",
+        "params", "max_rows", "timeout",
     ],
     later: &[],
 };

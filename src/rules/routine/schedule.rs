@@ -5,16 +5,19 @@ use crate::rules::duration;
 use crate::rules::problem::Problem;
 use crate::rules::schedule::at::At;
 use crate::rules::schedule::cron::Cron;
+use crate::rules::schedule::days::{Days, parse_time};
 use crate::rules::schedule::every::Every;
 use crate::rules::schedule::policy::{DstPolicy, GapPolicy, Missed, PolicyError, RepeatPolicy};
 use crate::rules::schedule::zone::parse_zone;
 use crate::rules::schedule::{Schedule, Timing};
 use crate::rules::text::closest;
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use toml::de::DeValue;
 
-const KEYS: [&str; 10] = ["cron", "every", "at", "tz", "missed", "within", "dst", "jitter", "from", "until"];
+const KEYS: [&str; 11] =
+    ["cron", "every", "time", "at", "tz", "missed", "within", "dst", "jitter", "from", "until"];
 
 /// What places the ticks; a schedule has one of them.
 const TIMINGS: [&str; 3] = ["cron", "every", "at"];
@@ -65,15 +68,21 @@ fn timing(findings: &mut Findings, table: &Table<'_>) -> Option<Timing> {
         findings.push(problem.help("for several schedules of one routine, write `[[on.schedule]]` for each"));
         return None;
     }
-    match present.first().copied() {
+    let present = present.first().copied();
+    if let Some(other @ ("cron" | "at")) = present
+        && table.get("time").is_some()
+    {
+        let message = format!("`time` belongs to `every`, and this schedule has `{other}`");
+        let problem = Problem::error(table.key_span("time"), message).label("says nothing here");
+        findings.push(problem.help("write `every = \"3d\"` beside it, or leave it out"));
+        return None;
+    }
+    match present {
         Some("cron") => {
             let text = table.text(findings, "cron")?;
             cron(findings, &text).map(Timing::Cron)
         }
-        Some("every") => {
-            let text = table.text(findings, "every")?;
-            every(findings, &text).map(Timing::Every)
-        }
+        Some("every") => counted(findings, table),
         Some(_) => at(findings, table, "at").map(Timing::At),
         None => {
             let unreadable = TIMINGS.iter().any(|key| table.key_span(key) != table.span);
@@ -106,6 +115,41 @@ fn every(findings: &mut Findings, text: &Text<'_>) -> Option<Every> {
     };
     let problem = Problem::error(text.span.clone(), error.to_string()).label("not a period");
     findings.push(problem.help("write `90s`, `15m` or `1h 30m`"));
+    None
+}
+
+/// `every`: equal distances or, beside `time`, days of the calendar.
+fn counted(findings: &mut Findings, table: &Table<'_>) -> Option<Timing> {
+    let text = table.text(findings, "every")?;
+    let every = every(findings, &text);
+    if table.get("time").is_none() {
+        return every.map(Timing::Every);
+    }
+    let time = time_of_day(findings, table);
+    let (every, time) = (every?, time?);
+    let error = match Days::new(every, time) {
+        Ok(days) => return Some(Timing::Days(days)),
+        Err(error) => error,
+    };
+    let problem = Problem::error(text.span, error.to_string()).label("not such a number of days");
+    findings.push(problem.help("write `every = \"3d\"`; for times within a day leave `time` out"));
+    None
+}
+
+/// The time of day at `time`, in quotes or as a time of TOML.
+fn time_of_day(findings: &mut Findings, table: &Table<'_>) -> Option<Time> {
+    let value = table.get("time")?;
+    let text = match (text_of(value), value.get_ref()) {
+        (Some(text), _) => text.text.to_owned(),
+        (None, DeValue::Datetime(time)) => time.to_string(),
+        (None, _) => return wrong_type(findings, "time", value, "a time of day in quotes"),
+    };
+    let error = match parse_time(&text) {
+        Ok(time) => return Some(time),
+        Err(error) => error,
+    };
+    let problem = Problem::error(value.span(), error.to_string()).label("not a time of day");
+    findings.push(problem.help("write `time = \"09:00\"`, for the clocks of the schedule's zone"));
     None
 }
 
@@ -222,3 +266,6 @@ fn read_duration(text: &str) -> Result<SignedDuration, String> {
     let duration = duration::parse(text).map_err(|error| error.to_string())?;
     if duration.is_zero() { Err("it is zero".to_owned()) } else { Ok(duration) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! All routines in force together: an immutable snapshot, swapped whole.
 
 use super::Routine;
+use crate::rules::name::RoutineName;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -29,6 +30,17 @@ impl RoutineSet {
         Self { hash: hex::encode(hasher.finalize()), routines }
     }
 
+    /// These routines, which are files, and those of rows. A file wins over a row
+    /// of its name; the rows which lost are returned.
+    #[must_use]
+    pub fn with_rows(&self, rows: &[Arc<Routine>]) -> (Self, Vec<RoutineName>) {
+        let is_hidden = |row: &&Arc<Routine>| self.get(row.name.as_str()).is_some();
+        let hidden = rows.iter().filter(is_hidden).map(|row| row.name.clone()).collect();
+        // Files first: of two of a name the first stays.
+        let all = self.routines.iter().chain(rows).cloned().collect();
+        (Self::new(all), hidden)
+    }
+
     /// The routine of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Routine>> {
@@ -40,7 +52,6 @@ impl RoutineSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::name::RoutineName;
 
     #[test]
     fn a_set_is_sorted_and_its_hash_does_not_depend_on_the_order() {
@@ -58,6 +69,17 @@ mod tests {
         assert_ne!(hash("a", "A"), hash("b", "A"));
         assert_ne!(hash("a", "A"), hash("a", "B"));
         assert_ne!(hash("a", "A"), RoutineSet::new(vec![]).hash);
+    }
+
+    #[test]
+    fn a_file_wins_over_a_row_of_its_name() {
+        let files = RoutineSet::new(vec![routine("hq.a", "file"), routine("b", "file")]);
+        let (set, hidden) = files.with_rows(&[routine("hq.a", "row"), routine("hq.c", "row")]);
+        let titles = set.routines.iter().map(|routine| (routine.name.as_str(), routine.title.as_str()));
+        assert_eq!(titles.collect::<Vec<_>>(), [("b", "file"), ("hq.a", "file"), ("hq.c", "row")]);
+        assert_eq!(hidden.iter().map(RoutineName::as_str).collect::<Vec<_>>(), ["hq.a"]);
+        let (same, hidden) = files.with_rows(&[]);
+        assert!(same.hash == files.hash && hidden.is_empty());
     }
 
     fn routine(name: &str, title: &str) -> Arc<Routine> {

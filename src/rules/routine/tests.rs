@@ -128,15 +128,15 @@ error: a path in `[when]` stands in quotes
 #[test]
 fn what_is_not_built_yet_is_refused_by_name() {
     check_shown(
-        "title = \"x\"\n[on.event]\n[item]\nqueue = \"q\"\ntitle = \"t\"\n\n[flow]\nloop = \"avoid\"\n",
+        "title = \"x\"\n[on.event]\n[item]\nqueue = \"q\"\ntitle = \"t\"\nbackoff = \"1m\"\n",
         "\
-error: `loop` is not built yet
- --> r.toml:8:1
+error: `backoff` is not built yet
+ --> r.toml:6:1
   |
-8 | loop = \"avoid\"
-  | ^^^^ known, but this version of hearken cannot do it
+6 | backoff = \"1m\"
+  | ^^^^^^^ known, but this version of hearken cannot do it
   |
-  = help: an event which a worker writes is an event like any other; exclude it in `[when]`
+  = help: the pause after a failure doubles by itself
 ",
     );
 }

@@ -22,6 +22,13 @@ impl Version {
         Self(digits.into())
     }
 
+    /// A version as it was written down; none, if the text is no version.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        digits.then(|| Self(text.into()))
+    }
+
     /// The hex digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -44,5 +51,8 @@ mod tests {
         assert_eq!(Version::of("").as_str(), "e3b0c44298fc1c14");
         assert_eq!(Version::of("hello world").to_string(), "b94d27b9934d3e08");
         assert_ne!(Version::of("a"), Version::of("a\n"));
+        assert_eq!(Version::parse("e3b0c44298fc1c14"), Some(Version::of("")));
+        assert_eq!(Version::parse("E3B0C44298FC1C14"), None);
+        assert_eq!(Version::parse("e3b0"), None);
     }
 }

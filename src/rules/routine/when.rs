@@ -103,8 +103,13 @@ pub(super) fn parse(findings: &mut Findings, root: &Table<'_>) -> Option<When> {
         return Some(When::default());
     }
     let table = root.table(findings, "when")?;
+    elsewhere(findings, root, &table)
+}
+
+/// Reads conditions on the event which stand elsewhere in the file.
+pub(super) fn elsewhere(findings: &mut Findings, root: &Table<'_>, table: &Table<'_>) -> Option<When> {
     let ground = Ground { paths: Paths::Event, level: Level::Error };
-    conditions(findings, &table, ground, &review::trigger_types(root))
+    conditions(findings, table, ground, &review::trigger_types(root))
 }
 
 /// Reads a whole table of clauses. `types` are those the trigger lets through;

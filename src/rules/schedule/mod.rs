@@ -6,7 +6,7 @@
 //! are one case, and where the last plan ended is all there is to remember.
 //!
 //! - [`cron`] says which civil times an expression names, [`every`] counts equal
-//!   distances, [`at`] is a single time.
+//!   distances, [`days`] a time of day every so many days, [`at`] is a single time.
 //! - `civil` turns civil times into moments, changes of the clock included.
 //! - [`ticks`] decides what becomes of the ticks of a window: which are run,
 //!   and which were missed and why.
@@ -19,6 +19,7 @@ pub mod at;
 mod calendar;
 mod civil;
 pub mod cron;
+pub mod days;
 pub mod every;
 mod field;
 pub mod policy;
@@ -30,6 +31,7 @@ pub mod zone;
 use self::at::At;
 use self::civil::Walk;
 use self::cron::Cron;
+use self::days::Days;
 use self::every::Every;
 use self::policy::{DstPolicy, Missed};
 use jiff::civil::DateTime;
@@ -45,6 +47,8 @@ pub enum Timing {
     Cron(Cron),
     /// Equal distances, from the schedule's `from`, else from the Unix epoch.
     Every(Every),
+    /// A time of day every so many days, from the day of `from`, else of the epoch.
+    Days(Days),
     /// One time, once.
     At(At),
 }
@@ -55,6 +59,7 @@ impl fmt::Display for Timing {
         match self {
             Self::Cron(cron) => write!(f, "cron {}", cron.canonical()),
             Self::Every(every) => write!(f, "every {every}"),
+            Self::Days(days) => write!(f, "every {days}"),
             Self::At(at) => write!(f, "at {at}"),
         }
     }
@@ -116,6 +121,10 @@ impl Schedule {
         let source = match &self.timing {
             Timing::Cron(cron) => Source::Cron(Walk::new(cron, &self.tz, self.dst, after)),
             Timing::Every(every) => Source::Every { every: *every, anchor: self.anchor(), after },
+            Timing::Days(days) => {
+                let first = self.from.map_or(days::FIRST_DAY, |from| self.tz.to_datetime(from).date());
+                Source::Days(days::Walk::new(*days, first, &self.tz, self.dst, after))
+            }
             Timing::At(at) => {
                 let mut ticks = at.ticks(&self.tz, self.dst);
                 ticks.retain(|tick| tick.at > after);
@@ -213,6 +222,7 @@ pub struct Ticks<'a> {
 enum Source<'a> {
     Cron(Walk<'a>),
     Every { every: Every, anchor: Timestamp, after: Timestamp },
+    Days(days::Walk<'a>),
     At(std::vec::IntoIter<Tick>),
 }
 
@@ -226,6 +236,7 @@ impl Iterator for Ticks<'_> {
                 *after = every.next_after(*anchor, *after)?;
                 Tick { at: *after, note: None }
             }
+            Source::Days(walk) => walk.next()?,
             Source::At(ticks) => ticks.next()?,
         };
         self.until.is_none_or(|until| tick.at <= until).then_some(tick)

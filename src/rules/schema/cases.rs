@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 /// `[[tests]]`.
 pub(super) fn tests() -> Value {
     let start = json!({ "type": "string", "default": "2026-01-01T00:00:00Z" });
-    let because = "What fails first for the events which do not match: when.data.amount.";
+    let because = "Why nothing comes at once: when.data.amount, which fails first, or the gate flow.limit.";
     let keys = vec![
         key("name", "What the test shows; no other test of the file has it.", text()),
         key("start", "Where the clock of the test starts.", start),
         key("until", "How far the clock runs: 8d after the start, or a time.", duration()),
+        key("held", "How many drafts are held at the end.", json!({ "type": "integer", "minimum": 0 })),
         key("given", "What happens, in order.", list(given())),
         key("rows", "What the query finds, for every event and tick.", rows()),
         key("expect", "The items which come, in order. Only what is named is compared.", list(expected())),
@@ -35,15 +36,23 @@ fn given() -> Value {
         key("from", "The source it is read from.", name()),
         key("file", "A file of one event or several, from the folder of this file on.", text()),
         key("rows", "What the query finds for this one.", rows()),
-        key("because", "What fails first for this event: when.data.amount.", text()),
+        key("chain", "The routines whose items led to it.", list(name())),
+        key("because", "Why nothing comes of it at once: when.data.amount, or flow.limit.", text()),
         key("tick", "A tick of the schedule: 1h after the start, or a time.", duration()),
+        key("lease", "A worker takes this item, the first which came is 1.", item_number()),
+        key("complete", "A worker completes this item, the first which came is 1.", item_number()),
     ];
     table(keys, &[])
+}
+
+fn item_number() -> Value {
+    json!({ "type": "integer", "minimum": 1 })
 }
 
 fn expected() -> Value {
     let number = || json!({ "type": "integer" });
     let any_text = || json!({ "type": "string" });
+    let states = json!({ "type": "string", "enum": ["waiting", "leased", "done", "superseded"] });
     let keys = vec![
         key("at", "When it comes into the inbox.", duration()),
         key("item", "Which of the routine's items it is.", name()),
@@ -60,6 +69,7 @@ fn expected() -> Value {
             "Values for the worker: only the named keys are compared.",
             json!({ "type": "object", "minProperties": 1 }),
         ),
+        key("state", "How it stands at the end; superseded items must say so.", states),
     ];
     let mut expected = table(keys, &[]);
     super::add(&mut expected, json!({ "minProperties": 1 }));

@@ -1,6 +1,6 @@
-//! The part about what goes into the inbox: `[item]` and `[flow]`.
+//! The part about what goes into the inbox: `[item]`.
 
-use super::{add, integer, key, name, reference, set, table, text, words};
+use super::{add, integer, key, name, reference, table, text};
 use crate::rules::path::Root;
 use crate::rules::routine::{ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, FIELDS_MAX, ValueType};
 use serde_json::{Value, json};
@@ -24,12 +24,20 @@ pub(super) fn item() -> Value {
             "After so many leases without success the item is dead.",
             integer(1, ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT),
         ),
+        key("emits", "The types of events which its workers emit, for advice about circles.", emits()),
     ];
     table(keys, &["queue", "title"])
 }
 
 fn tags() -> Value {
     json!({ "type": "array", "items": text(), "uniqueItems": true })
+}
+
+/// One type or several, each in full.
+fn emits() -> Value {
+    let kind = "^[^*]+$";
+    let items = json!({ "type": "string", "pattern": kind });
+    json!({ "type": ["string", "array"], "pattern": kind, "items": items, "uniqueItems": true })
 }
 
 fn context() -> Value {
@@ -59,19 +67,7 @@ pub(super) fn value() -> Value {
 }
 
 /// A path without quantifiers, which may begin with a row or be the tick.
-fn place() -> Value {
+pub(super) fn place() -> Value {
     let roots = Root::ALL.map(Root::as_str).join("|");
     json!({ "type": "string", "pattern": format!(r"^({roots}|row|tick)(\..+)?$") })
-}
-
-/// `[flow]`.
-pub(super) fn flow() -> Value {
-    let help = "Paths whose values together make an item the same as another.";
-    let keys = vec![
-        key("key", help, set(place())),
-        key("window", "How long an item counts.", words(&["forever"], "forever")),
-        key("on_conflict", "What becomes of the later item.", words(&["skip"], "skip")),
-    ];
-    let help = "Items which are the same by this key are one item: the first.";
-    table(vec![key("dedup", help, table(keys, &["key"]))], &[])
 }

@@ -8,13 +8,13 @@ use super::*;
 use crate::rules::name::RoutineName;
 use crate::rules::problem::Problems;
 use crate::rules::routine;
-use examples::{PLAIN, QUERY, WHOLE};
+use examples::{GATES, PLAIN, QUERY, WHOLE};
 use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
 
 #[test]
 fn the_whole_language_is_in_the_schema_and_in_the_parser() {
-    for text in [PLAIN, WHOLE, QUERY] {
+    for text in [PLAIN, WHOLE, QUERY, GATES] {
         accepted("here", text);
         let (routine, problems) = checked(text);
         assert!(routine, "{}", problems.render());
@@ -63,13 +63,40 @@ fn what_is_wrong_is_refused() {
         "/item/context/a: required",
     );
     refused(&format!("{PLAIN}[flow]\ndedup = {{ key = [] }}\n"), "/flow/dedup/key: minItems");
-    refused(&format!("{PLAIN}[flow]\nlimit = 1\n"), "/flow/limit: not allowed");
     refused(&format!("{PLAIN}[[tests]]\ngiven = []\n"), "/tests/0: required");
     refused(
         &format!("{PLAIN}[[tests]]\nname = \"n\"\nexpect = [{{}}]\n"),
         "/tests/0/expect/0: minProperties",
     );
     refused(&QUERY.replace("every = \"15m\"", "missed = \"never\""), "/on/query/missed: enum");
+}
+
+#[test]
+fn a_gate_which_cannot_be_is_refused() {
+    for (flow, want) in [
+        ("limits = {}", "/flow/limits: not allowed"),
+        ("limit = 1", "/flow/limit: type"),
+        ("limit = []", "/flow/limit: minItems"),
+        ("limit = { max = 1 }", "/flow/limit: required"),
+        ("limit = [{ max = 0, per = \"1h\" }]", "/flow/limit/0/max: minimum"),
+        ("limit = { max = { default = 1 }, per = \"1h\" }", "/flow/limit/max: required"),
+        ("limit = { max = 1, per = \"1h\", excess = \"later\" }", "/flow/limit/excess: enum"),
+        ("batch = { max = 1, within = \"1h\" }", "/flow/batch/max: minimum"),
+        ("debounce = { key = [] }", "/flow/debounce/key: minItems"),
+        ("debounce = { max_wait = \"1h\" }", "/flow/debounce: required"),
+        ("hours = { tz = 1 }", "/flow/hours/tz: type"),
+        ("hours = { from = \"8:00\" }", "/flow/hours/from: pattern"),
+        ("hours = { open = [{ from = \"08:00\", to = \"24:01\" }] }", "/flow/hours/open/0/to: pattern"),
+        ("hours = { from = { get = \"dta.x\" } }", "/flow/hours/from/get: pattern"),
+        ("hours = { unless = {} }", "/flow/hours/unless: minProperties"),
+        ("dedup = { on_conflict = \"skip\" }", "/flow/dedup: required"),
+        ("overlap = true", "/flow/overlap: type"),
+        ("loop = \"never\"", "/flow/loop: enum"),
+        ("supersede = { key = [\"data.x\", \"data.x\"] }", "/flow/supersede/key: uniqueItems"),
+    ] {
+        refused(&format!("{PLAIN}[flow]\n{flow}\n"), want);
+    }
+    replaced("queue = \"q\"", "queue = \"q\"\nemits = [\"a.*\"]", "/item/emits/0: pattern");
 }
 
 #[test]
@@ -116,6 +143,22 @@ fn the_schema_has_the_keys_which_the_parser_has() {
         ("[on.event]\n[each]\nzzzzzz = 1", "/properties/each/properties"),
         ("[on.event]\n[flow]\nzzzzzz = 1", "/properties/flow/properties"),
         ("[on.event]\n[flow]\ndedup = { zzzzzz = 1 }", "/properties/flow/properties/dedup/properties"),
+        ("[on.event]\n[flow]\ndebounce = { zzzzzz = 1 }", "/properties/flow/properties/debounce/properties"),
+        ("[on.event]\n[flow]\nbatch = { zzzzzz = 1 }", "/properties/flow/properties/batch/properties"),
+        ("[on.event]\n[flow]\nhours = { zzzzzz = 1 }", "/properties/flow/properties/hours/properties"),
+        (
+            "[on.event]\n[flow]\nhours = { open = [{ zzzzzz = 1 }] }",
+            "/properties/flow/properties/hours/properties/open/items/properties",
+        ),
+        (
+            "[on.event]\n[flow]\nsupersede = { zzzzzz = 1 }",
+            "/properties/flow/properties/supersede/properties",
+        ),
+        ("[on.event]\n[flow]\nlimit = { zzzzzz = 1 }", "/properties/flow/properties/limit/properties"),
+        (
+            "[on.event]\n[flow]\nlimit = [{ zzzzzz = 1 }]",
+            "/properties/flow/properties/limit/items/properties",
+        ),
         ("[on.event]\n[item]\nzzzzzz = 1", "/properties/item/properties"),
         ("[on.event]\n[item]\ncontext = { x = { zzzzzz = 1 } }", "/definitions/value/properties"),
         ("[on.event]\n[when]\n\"data.x\" = { zzzzzz = 1 }", "/definitions/spec/properties"),

@@ -56,9 +56,12 @@ fn schedule() -> Vec<Key> {
     ];
     let zone = json!({ "type": "string", "default": "UTC", "examples": ["Europe/Berlin"] });
     let cron = json!({ "type": "string", "minLength": 1, "examples": ["0 9 * * MON"] });
+    let hours = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$";
+    let time = json!({ "type": "string", "pattern": hours, "examples": ["09:00"] });
     vec![
         key("cron", "Five fields: minute, hour, day, month, weekday; a sixth in front counts seconds.", cron),
         key("every", "A period, counted from `from`, else from 1970.", duration()),
+        key("time", "With `every` in whole days: at which time of day.", time),
         key("at", "One time: 2026-12-24T18:00:00.", text()),
         key("tz", "The zone whose clocks are meant.", zone),
         key(

@@ -3,11 +3,11 @@
 use super::fixture;
 use crate::rules::event::Event;
 use crate::rules::name::SourceName;
-use crate::rules::routine::{Attributes, Case, Given, Routine, Rows, Trigger, What};
+use crate::rules::routine::{Attributes, Case, Given, Routine, Trigger, What};
 use crate::rules::schedule::{Schedule, merged};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most things which may happen in one test: more are a clock which runs
 /// too far, and would only take time.
@@ -23,8 +23,12 @@ pub(super) type Agenda<'a> = BTreeMap<(Timestamp, usize), Happening<'a>>;
 pub(super) enum Happening<'a> {
     /// An event, and the entry of the test it comes from.
     Event { given: &'a Given, event: Box<Event> },
-    /// A tick, and the rows it has for itself.
-    Tick { rows: Option<&'a Rows> },
+    /// A tick, and the entry of the test which names it, if one does.
+    Tick { given: Option<&'a Given> },
+    /// A worker takes an item.
+    Lease(usize),
+    /// A worker completes an item.
+    Complete(usize),
 }
 
 /// The schedules of a routine; none, if it waits for events.
@@ -41,7 +45,9 @@ pub(in crate::rules) fn just_before(at: Timestamp) -> Timestamp {
     at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN)
 }
 
-/// All which is known at the start to happen in a test.
+/// All which is known at the start to happen in a test. What happens at one
+/// moment happens in the order of the file, and ticks which are not named after
+/// it.
 ///
 /// # Errors
 ///
@@ -52,40 +58,56 @@ pub(super) fn of<'a>(
     fixtures: &super::Fixtures<'_>,
 ) -> Result<Agenda<'a>, String> {
     let mut agenda = Agenda::new();
-    for (given, attributes) in events(case, fixtures)? {
-        let number = agenda.len() + 1;
-        let event = Box::new(event(attributes, given.at, number)?);
-        agenda.insert((given.at, number), Happening::Event { given, event });
-    }
-    for (at, rows) in ticks(routine, case)? {
-        let number = agenda.len() + 1;
-        agenda.insert((at, number), Happening::Tick { rows });
-    }
-    Ok(agenda)
-}
-
-/// The events of the test with the entries they come from, those of files
-/// included.
-fn events<'a>(
-    case: &'a Case,
-    fixtures: &super::Fixtures<'_>,
-) -> Result<Vec<(&'a Given, Attributes)>, String> {
-    let mut events = Vec::new();
+    let (mut events, mut ticks) = (0, BTreeSet::new());
     for given in &case.given {
         match &given.what {
-            What::Tick => {}
-            What::Event(attributes) => events.push((given, attributes.clone())),
-            What::File { path, attributes } => {
-                let failed = |why: String| format!("{path}: {why}");
-                let found = fixtures(path).and_then(|text| fixture::read(&text)).map_err(failed)?;
-                events.extend(found.into_iter().map(|found| (given, fixture::overlay(found, attributes))));
+            What::Event(attributes) => {
+                events += 1;
+                add_event(&mut agenda, given, attributes.clone(), events)?;
             }
+            What::File { path, attributes } => {
+                for found in read(path, attributes, fixtures)? {
+                    events += 1;
+                    add_event(&mut agenda, given, found, events)?;
+                }
+            }
+            What::Tick if ticks.insert(given.at) => {
+                add(&mut agenda, given.at, Happening::Tick { given: Some(given) });
+            }
+            // Two ticks of one moment are one.
+            What::Tick => {}
+            What::Lease(number) => add(&mut agenda, given.at, Happening::Lease(*number)),
+            What::Complete(number) => add(&mut agenda, given.at, Happening::Complete(*number)),
         }
-        if events.len() > HAPPENINGS_MAX {
+        if agenda.len() > HAPPENINGS_MAX {
             return Err(format!("it gives more than {HAPPENINGS_MAX} events"));
         }
     }
-    Ok(events)
+    meet_ticks(&mut agenda, routine, case, ticks)?;
+    Ok(agenda)
+}
+
+fn add<'a>(agenda: &mut Agenda<'a>, at: Timestamp, happening: Happening<'a>) {
+    let number = agenda.len() + 1;
+    agenda.insert((at, number), happening);
+}
+
+fn add_event<'a>(
+    agenda: &mut Agenda<'a>,
+    given: &'a Given,
+    attributes: Attributes,
+    number: usize,
+) -> Result<(), String> {
+    let event = Box::new(event(attributes, given.at, number)?);
+    add(agenda, given.at, Happening::Event { given, event });
+    Ok(())
+}
+
+/// The events of a file, with what the test names over them.
+fn read(path: &str, over: &Attributes, fixtures: &super::Fixtures<'_>) -> Result<Vec<Attributes>, String> {
+    let found = fixtures(path).and_then(|text| fixture::read(&text));
+    let found = found.map_err(|why| format!("{path}: {why}"))?;
+    Ok(found.into_iter().map(|found| fixture::overlay(found, over)).collect())
 }
 
 /// An event of the test, with defaults as the log has them.
@@ -105,23 +127,29 @@ fn event(attributes: Attributes, at: Timestamp, number: usize) -> Result<Event, 
         data: attributes.data.unwrap_or_else(|| Value::Object(Map::new())),
         old: attributes.old,
         meta: attributes.meta.unwrap_or(Value::Null),
+        chain: attributes.chain.unwrap_or_default(),
     })
 }
 
-/// The ticks of the test: those it names, and those its clock meets on its way.
-/// Start and end of the way count.
-fn ticks<'a>(routine: &Routine, case: &'a Case) -> Result<BTreeMap<Timestamp, Option<&'a Rows>>, String> {
-    let named = case.given.iter().filter(|given| given.what == What::Tick);
-    let mut ticks = named.map(|given| (given.at, given.rows.as_ref())).collect::<BTreeMap<_, _>>();
+/// Adds the ticks which the clock of the test meets on its way and which it does
+/// not name. Start and end of the way count.
+fn meet_ticks<'a>(
+    agenda: &mut Agenda<'a>,
+    routine: &Routine,
+    case: &'a Case,
+    mut known: BTreeSet<Timestamp>,
+) -> Result<(), String> {
     let Some(until) = case.until else {
-        return Ok(ticks);
+        return Ok(());
     };
     let met = merged(schedules(&routine.trigger), just_before(case.start));
     for (_, tick) in met.take_while(|(_, tick)| tick.at <= until) {
-        ticks.entry(tick.at).or_default();
-        if ticks.len() > HAPPENINGS_MAX {
+        if known.insert(tick.at) {
+            add(agenda, tick.at, Happening::Tick { given: None });
+        }
+        if known.len() > HAPPENINGS_MAX {
             return Err(format!("its clock meets more than {HAPPENINGS_MAX} ticks: bring `until` nearer"));
         }
     }
-    Ok(ticks)
+    Ok(())
 }

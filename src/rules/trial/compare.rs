@@ -5,7 +5,7 @@
 //! with what is chosen so that the least differs.
 
 use super::Made;
-use crate::rules::routine::{Case, Expected};
+use crate::rules::routine::{Case, Expected, ItemState};
 use crate::rules::text::shortened;
 use crate::rules::value::same;
 use jiff::Timestamp;
@@ -51,10 +51,7 @@ pub(super) fn differences(case: &Case, made: &[Made]) -> Vec<String> {
                 found.push(format!("item {} did not come: {what}", wanted + 1));
             }
             Step::Extra(got) => {
-                let Made { at, draft } = &made[got];
-                let (at, title) = (moment(case.start, *at), show(&draft.title.as_str().into()));
-                let queue = &draft.queue;
-                found.push(format!("nobody expected this item: at {at}, queue `{queue}`, title {title}"));
+                found.push(format!("nobody expected this item: {}", unannounced(case.start, &made[got])));
             }
         }
     }
@@ -140,7 +137,7 @@ fn pair_cost(case: &Case, wanted: usize, made: &Made) -> usize {
     let context = expected.context.as_ref().map_or(0, Map::len);
     let others = fields(expected, made).iter().filter(|field| field.wanted.is_some()).count();
     let moments = usize::from(expected.at.is_some()) + usize::from(expected.due_at.is_some());
-    let named = (context + others + moments).max(1);
+    let named = (context + others + moments + usize::from(expected.state.is_some())).max(1);
     let differing = differing(case, wanted, made).len().min(named);
     PAIR_COST * differing / named
 }
@@ -172,10 +169,8 @@ fn fields(expected: &Expected, made: &Made) -> [Field; 8] {
 /// What differs in one item, field by field.
 fn differing(case: &Case, wanted: usize, made: &Made) -> Vec<String> {
     let expected = &case.expect[wanted];
-    // An item which says nothing is due when it comes.
-    let due_at = made.draft.due_at.unwrap_or(made.at);
     let mut found = Vec::new();
-    for (name, wanted, got) in [("at", expected.at, made.at), ("due_at", expected.due_at, due_at)] {
+    for (name, wanted, got) in [("at", expected.at, made.at), ("due_at", expected.due_at, made.due_at)] {
         if let Some(wanted) = wanted
             && wanted != got
         {
@@ -191,7 +186,21 @@ fn differing(case: &Case, wanted: usize, made: &Made) -> Vec<String> {
     if let Some(wanted) = &expected.context {
         compare_objects(&mut found, "context", wanted, &made.draft.context);
     }
+    found.extend(differing_state(expected.state, made.state));
     found
+}
+
+/// An item which gave way to a newer one is expected as such or not at all.
+fn differing_state(wanted: Option<ItemState>, got: ItemState) -> Option<String> {
+    match wanted {
+        Some(wanted) if wanted != got => {
+            Some(format!("state: expected {}, got {}", wanted.as_str(), got.as_str()))
+        }
+        None if got == ItemState::Superseded => {
+            Some("state: it was superseded; write `state = \"superseded\"` if it should be".to_owned())
+        }
+        Some(_) | None => None,
+    }
 }
 
 /// Compares two values at a path; of objects, the keys which are expected.
@@ -228,10 +237,19 @@ fn announced(expected: &Expected, start: Timestamp) -> String {
     words.extend(expected.item.as_ref().map(|item| format!("item `{}`", item.text)));
     words.extend(expected.queue.as_ref().map(|queue| format!("queue `{queue}`")));
     words.extend(expected.title.as_ref().map(|title| format!("title {}", show(&title.as_str().into()))));
+    words.extend(expected.state.map(|state| state.as_str().to_owned()));
     if words.is_empty() {
         words.extend(expected.context.as_ref().map(|map| format!("context {}", show(&map.clone().into()))));
     }
     if words.is_empty() { "no item is left for it".to_owned() } else { words.join(", ") }
+}
+
+/// An item which nobody expected, in a few words.
+fn unannounced(start: Timestamp, made: &Made) -> String {
+    let Made { at, state, draft, .. } = made;
+    let (at, title) = (moment(start, *at), show(&draft.title.as_str().into()));
+    let superseded = if *state == ItemState::Superseded { ", superseded" } else { "" };
+    format!("at {at}, queue `{}`, title {title}{superseded}", draft.queue)
 }
 
 fn show(value: &Value) -> String {
@@ -250,7 +268,7 @@ fn show_both(wanted: &str, got: &str) -> (String, String) {
 }
 
 /// A moment as so long after the start, or as it is if it is far away.
-fn moment(start: Timestamp, at: Timestamp) -> String {
+pub(super) fn moment(start: Timestamp, at: Timestamp) -> String {
     let after = at.duration_since(start);
     if after.is_negative() || after.as_secs() >= DAY_SECS {
         return at.to_string();

@@ -2,10 +2,13 @@
 //!
 //! A condition is covered once it has held for one event and failed for
 //! another: one which always holds may as well not be there, and nobody would
-//! notice if it were wrong. Only events count which the trigger takes.
+//! notice if it were wrong. Only events count which the trigger takes. A gate is
+//! covered once it kept a draft, or let one take the place of another.
 
 use super::Outcome;
 use crate::rules::event::Event;
+use crate::rules::gate::note::Gate;
+use crate::rules::gate::resolve::gates;
 use crate::rules::routine::{Routine, Trigger};
 
 /// How many of so many.
@@ -26,6 +29,8 @@ pub struct Coverage {
     pub items: Count,
     /// Types of the trigger of which there was an event.
     pub types: Count,
+    /// Gates of `[flow]` which did something.
+    pub gates: Count,
     /// What was not tried, a sentence each.
     pub lacks: Vec<String>,
 }
@@ -35,7 +40,7 @@ impl Coverage {
     /// nothing to try.
     #[must_use]
     pub fn percent(&self) -> usize {
-        let parts = [self.conditions, self.items, self.types];
+        let parts = [self.conditions, self.items, self.types, self.gates];
         let covered = parts.iter().map(|count| count.covered).sum::<usize>();
         let total = parts.iter().map(|count| count.total).sum::<usize>();
         (covered * 100).checked_div(total).unwrap_or(100)
@@ -71,6 +76,14 @@ pub fn coverage(routine: &Routine, outcomes: &[Outcome]) -> Coverage {
         coverage.items.add(seen.into());
         if !seen {
             coverage.lacks.push(format!("the item `{}` was never made", item.name));
+        }
+    }
+    // The loop guard stands before every routine, and is no choice of this one.
+    for gate in gates(routine).into_iter().filter(|gate| *gate != Gate::Loop) {
+        let seen = outcomes.iter().any(|outcome| outcome.gates.contains(&gate));
+        coverage.gates.add(seen.into());
+        if !seen {
+            coverage.lacks.push(format!("the gate `flow.{}` never had anything to do", gate.as_str()));
         }
     }
     coverage

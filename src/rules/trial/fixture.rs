@@ -4,7 +4,7 @@
 //! is such an event too: what the server assigned to it is left out, and its
 //! nulls are what the event does not have.
 
-use crate::rules::name::SourceName;
+use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::routine::Attributes;
 use crate::rules::text::{closest, listed};
 use jiff::Timestamp;
@@ -49,6 +49,7 @@ pub(super) fn overlay(below: Attributes, above: &Attributes) -> Attributes {
         old: overlay_json(below.old, above.old.as_ref()),
         meta: overlay_json(below.meta, above.meta.as_ref()),
         from: above.from.clone().or(below.from),
+        chain: above.chain.clone().or(below.chain),
     }
 }
 
@@ -104,9 +105,22 @@ fn set(found: &mut Attributes, key: &str, value: Value) -> Result<(), String> {
             let name = SourceName::parse(&text);
             found.from = Some(name.map_err(|error| format!("is `from` \"{text}\": {error}"))?);
         }
+        "chain" => found.chain = Some(chain(value)?),
         _ => {}
     }
     Ok(())
+}
+
+/// The routines whose items led to the event.
+fn chain(value: Value) -> Result<Vec<RoutineName>, String> {
+    let Value::Array(names) = value else {
+        return Err(format!("has the `chain` {value}, which is no list"));
+    };
+    let named = |name: Value| {
+        let name = text("chain", name)?;
+        RoutineName::parse(&name).map_err(|error| format!("has \"{name}\" in its `chain`: {error}"))
+    };
+    names.into_iter().map(named).collect()
 }
 
 fn text(key: &str, value: Value) -> Result<String, String> {
@@ -152,7 +166,7 @@ mod tests {
         let row = json!({
             "seq": 7, "xid": "741", "at": "2026-03-02T08:00:00+00:00", "time": null, "id": "e",
             "source": "app", "type": "a", "subject": null, "tenant": "acme", "data": null, "old": null,
-            "meta": null,
+            "meta": null, "chain": null,
         });
         let found = read(&row.to_string()).unwrap().remove(0);
         assert_eq!((found.kind.as_deref(), found.tenant.as_deref()), (Some("a"), Some("acme")));
@@ -170,6 +184,10 @@ mod tests {
         check("{\"type\": \"\"}", "its event 1 has an empty `type`");
         check("{\"id\": 5}", "its event 1 has the `id` 5, which is not text");
         check("{\"time\": \"noon\"}", "its event 1 has the `time` \"noon\", which is no RFC 3339");
+        check("{\"chain\": \"a\"}", "its event 1 has the `chain` \"a\", which is no list");
+        check("{\"chain\": [5]}", "its event 1 has the `chain` 5, which is not text");
+        let name = "its event 1 has \"\" in its `chain`: a name cannot be empty";
+        check("{\"chain\": [\"\"]}", name);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Whole trials: a routine with its tests, and what comes of them.
 
+mod gates;
+mod workers;
+
 use super::*;
 use crate::rules::name::RoutineName;
 use crate::rules::routine;

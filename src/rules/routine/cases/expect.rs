@@ -4,11 +4,42 @@ use super::{Word, json, moment, tables, word};
 use crate::rules::problem::Problem;
 use crate::rules::routine::literal::small_integer;
 use crate::rules::routine::table::{Findings, Keys, Table, text_of, wrong_type};
+use crate::rules::text::{closest, listed};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use toml::de::DeValue;
 
-/// An item a test expects; only what it names is compared.
+/// How an item stands at the end of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemState {
+    /// No worker has it.
+    Waiting,
+    /// A worker has it.
+    Leased,
+    /// A worker has completed it.
+    Done,
+    /// A newer one took its place.
+    Superseded,
+}
+
+impl ItemState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Leased, Self::Done, Self::Superseded];
+
+    /// The word for it, as in `hearken.inbox_items`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Leased => "leased",
+            Self::Done => "done",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// An item a test expects; only what it names is compared, with what the item is
+/// at the end of the test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     /// When it comes into the inbox, by the clock of the test.
@@ -34,6 +65,8 @@ pub struct Expected {
     /// Values for the worker. Of an object only the named keys are compared,
     /// at any depth.
     pub context: Option<Map<String, Json>>,
+    /// How it stands; in any way but superseded, if none.
+    pub state: Option<ItemState>,
 }
 
 const KEYS: Keys<'static> = Keys {
@@ -50,6 +83,7 @@ const KEYS: Keys<'static> = Keys {
         "due_at",
         "max_attempts",
         "context",
+        "state",
     ],
     later: &[],
 };
@@ -82,6 +116,7 @@ fn expected(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Opt
     let due_at = moment::read(findings, table, "due_at", start);
     let attempts_max = integer(findings, table, "max_attempts");
     let context = context(findings, table);
+    let state = state(findings, table);
     Some(Expected {
         at: at?,
         item: item?,
@@ -94,7 +129,25 @@ fn expected(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Opt
         due_at: due_at?,
         attempts_max: attempts_max?,
         context: context?,
+        state: state?,
     })
+}
+
+fn state(findings: &mut Findings, table: &Table<'_>) -> Option<Option<ItemState>> {
+    let Some(word) = word(findings, table, "state")? else {
+        return Some(None);
+    };
+    let found = ItemState::ALL.into_iter().find(|state| state.as_str() == word.text);
+    if found.is_none() {
+        let words = ItemState::ALL.map(ItemState::as_str);
+        let help = match closest(&word.text, words) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("states are {}", listed(words)),
+        };
+        let problem = Problem::error(word.span, format!("no test leaves an item `{}`", word.text));
+        findings.push(problem.label("not a state").help(help));
+    }
+    found.map(Some)
 }
 
 fn text(findings: &mut Findings, table: &Table<'_>, key: &str) -> Option<Option<String>> {

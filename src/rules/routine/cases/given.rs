@@ -1,10 +1,10 @@
 //! What happens in a test: the entries of `given`.
 
 use super::json::{self, Rows};
-use super::{Word, moment, tables, word};
-use crate::rules::name::SourceName;
+use super::{Word, moment, tables, word, work};
+use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::problem::Problem;
-use crate::rules::routine::table::{Findings, Keys, Table};
+use crate::rules::routine::table::{Findings, Keys, Table, text_of, wrong_type};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 use std::ops::Range;
@@ -18,8 +18,9 @@ pub struct Given {
     pub what: What,
     /// What the routine's query finds then, if not the rows of the test.
     pub rows: Option<Rows>,
-    /// Why the event does not match; without it, and without one of the test,
-    /// it must match.
+    /// Why nothing comes of it at once: the condition with which the event fails,
+    /// or the gate which keeps its drafts. Without it, and without one of the test,
+    /// the event must match.
     pub because: Option<Word>,
     /// Its place in the file.
     pub span: Range<usize>,
@@ -39,6 +40,19 @@ pub enum What {
     },
     /// A tick of the schedule.
     Tick,
+    /// A worker takes the item with this number, counted from 1 in the order in
+    /// which items came into the inbox.
+    Lease(usize),
+    /// A worker completes the item with this number.
+    Complete(usize),
+}
+
+impl What {
+    /// Whether a worker does it, and not the world.
+    #[must_use]
+    pub fn is_of_worker(&self) -> bool {
+        matches!(self, Self::Lease(_) | Self::Complete(_))
+    }
 }
 
 /// Those attributes of an event which a test names.
@@ -64,24 +78,27 @@ pub struct Attributes {
     pub meta: Option<Json>,
     /// `from`, the source it is read from.
     pub from: Option<SourceName>,
+    /// `chain`, the routines whose items led to it.
+    pub chain: Option<Vec<RoutineName>>,
 }
 
 impl Attributes {
     /// The names of the attributes, as tests and files of events write them.
-    pub const NAMES: [&'static str; 10] =
-        ["type", "id", "source", "subject", "time", "tenant", "data", "old", "meta", "from"];
+    pub const NAMES: [&'static str; 11] =
+        ["type", "id", "source", "subject", "time", "tenant", "data", "old", "meta", "from", "chain"];
 }
 
 const EVENT_KEYS: Keys<'static> = Keys {
     owner: "an event of `given`",
     known: &[
-        "at", "type", "data", "old", "subject", "source", "tenant", "id", "time", "meta", "from", "file",
-        "rows", "because", "tick",
+        "at", "type", "data", "old", "subject", "source", "tenant", "id", "time", "meta", "from", "chain",
+        "file", "rows", "because", "tick", "lease", "complete",
     ],
     later: &[],
 };
 
-const TICK_KEYS: Keys<'static> = Keys { owner: "a tick of `given`", known: &["tick", "rows"], later: &[] };
+const TICK_KEYS: Keys<'static> =
+    Keys { owner: "a tick of `given`", known: &["tick", "rows", "because"], later: &[] };
 
 /// Reads `given` of a test whose clock starts at `start`.
 pub(super) fn parse(findings: &mut Findings, case: &Table<'_>, start: Timestamp) -> Option<Vec<Given>> {
@@ -117,6 +134,9 @@ fn entry(findings: &mut Findings, table: &Table<'_>, start: Timestamp, before: T
     if table.get("tick").is_some() {
         return tick(findings, table, start);
     }
+    if work::is_work(table) {
+        return work::parse(findings, table, start, before);
+    }
     table.check_keys(findings, &EVENT_KEYS);
     let at = moment::read(findings, table, "at", start);
     let attributes = attributes(findings, table, start);
@@ -141,7 +161,8 @@ fn tick(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Option<
     table.check_keys(findings, &TICK_KEYS);
     let at = moment::read(findings, table, "tick", start);
     let rows = json::rows(findings, table);
-    Some(Given { at: at??, what: What::Tick, rows: rows?, because: None, span: table.key_span("tick") })
+    let because = word(findings, table, "because");
+    Some(Given { at: at??, what: What::Tick, rows: rows?, because: because?, span: table.key_span("tick") })
 }
 
 fn attributes(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Option<Attributes> {
@@ -155,6 +176,7 @@ fn attributes(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> O
     let old = json::at(findings, table, "old");
     let meta = json::at(findings, table, "meta");
     let from = source(findings, table);
+    let chain = chain(findings, table);
     Some(Attributes {
         kind: kind?,
         id: id?,
@@ -166,7 +188,35 @@ fn attributes(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> O
         old: old?,
         meta: meta?,
         from: from?,
+        chain: chain?,
     })
+}
+
+/// The names at `chain`, if there are any; the outer option is empty after a
+/// complaint.
+fn chain(findings: &mut Findings, table: &Table<'_>) -> Option<Option<Vec<RoutineName>>> {
+    let Some(value) = table.get("chain") else {
+        return Some(None);
+    };
+    let Some(items) = value.get_ref().as_array() else {
+        return wrong_type(findings, "chain", value, "an array of names of routines");
+    };
+    let mut chain = Vec::new();
+    for item in items {
+        let Some(text) = text_of(item) else {
+            return wrong_type(findings, "chain", item, "an array of names of routines");
+        };
+        match RoutineName::parse(text.text) {
+            Ok(name) => chain.push(name),
+            Err(error) => {
+                let message = format!("this is no name of a routine: {error}");
+                let help = "write the names of routines whose items led to the event: `chain = [\"triage\"]`";
+                findings.push(Problem::error(text.span, message).label("not a name").help(help));
+                return None;
+            }
+        }
+    }
+    Some(Some(chain))
 }
 
 /// The text at `key`, which no event has empty.

@@ -1,5 +1,7 @@
 //! Which tests are read, and which are refused in which words.
 
+mod gates;
+
 use crate::rules::name::RoutineName;
 use crate::rules::problem::Level;
 use crate::rules::routine::{self, Case, Routine, START_DEFAULT, What};

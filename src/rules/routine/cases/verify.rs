@@ -1,28 +1,35 @@
-//! Whether the tests speak of their routine: of its conditions, its items, its
-//! schedule and its rows.
+//! Whether the tests speak of their routine: of its conditions and gates, its
+//! items, its schedule and its rows.
+
+mod reasons;
 
 use super::{Case, Given, What, Word};
+use crate::rules::gate::hours::Outside;
+use crate::rules::gate::limit::Excess;
+use crate::rules::gate::request::{OnConflict, Window};
 use crate::rules::problem::Problem;
 use crate::rules::routine::table::Findings;
-use crate::rules::routine::{Routine, Trigger};
+use crate::rules::routine::{Flow, Overlap, Routine, Trigger};
 use crate::rules::schedule::{Schedule, merged};
 use crate::rules::text::{closest, listed};
 use crate::rules::trial::{just_before, schedules, takes_rows};
-use crate::rules::when::Clause;
 use jiff::Timestamp;
+use reasons::Reasons;
 
 /// Complains about tests which speak of what the routine does not have. They
 /// would fail, or pass whatever the routine does.
 pub(in crate::rules::routine) fn verify(findings: &mut Findings, routine: &Routine) {
-    let reasons = reasons(routine);
+    let reasons = Reasons::of(routine);
     for case in &routine.cases {
         match &routine.trigger {
-            Trigger::Event(_) => hears_events(findings, case),
+            Trigger::Event(_) => hears_events(findings, routine, case),
             trigger => keeps_time(findings, case, schedules(trigger)),
         }
-        if matches!(routine.trigger, Trigger::Event(_)) {
-            let own = case.given.iter().filter_map(|given| given.because.as_ref());
-            own.chain(&case.because).for_each(|word| known_reason(findings, word, &reasons));
+        let own = case.given.iter().filter_map(|given| given.because.as_ref());
+        own.chain(&case.because).for_each(|word| reasons.check(findings, word));
+        if case.held.is_some() && !holds(&routine.flow) {
+            let problem = Problem::error(case.span.clone(), "the gates of this routine hold nothing");
+            findings.push(problem.label("counts drafts which are `held`").help("leave `held` out"));
         }
         known_items(findings, routine, case);
         if takes_rows(routine) {
@@ -33,71 +40,49 @@ pub(in crate::rules::routine) fn verify(findings: &mut Findings, routine: &Routi
     }
 }
 
-/// The clauses of the routine with which an event can fail, as operators name
-/// them.
-fn reasons(routine: &Routine) -> Vec<String> {
-    let Trigger::Event(trigger) = &routine.trigger else {
-        return Vec::new();
-    };
-    let mut reasons = Vec::new();
-    if !trigger.types.is_empty() {
-        reasons.push("on.event.type".to_owned());
-    }
-    if trigger.from.is_some() {
-        reasons.push("on.event.from".to_owned());
-    }
-    reasons.extend(routine.when.clauses().iter().map(|clause| match clause {
-        Clause::Condition(condition) => format!("when.{}", condition.path),
-        Clause::AnyOf(group) => format!("when.any_of.{}", group.name),
-    }));
-    reasons
+/// Whether a gate of the routine may hold a draft, so that something happens
+/// while time passes.
+fn holds(flow: &Flow) -> bool {
+    let delays = flow.limits.iter().any(|limit| matches!(limit.excess, Excess::Delay { .. }));
+    // What would change an item while a worker has it waits until it is done.
+    let follows = flow
+        .dedup
+        .as_ref()
+        .is_some_and(|dedup| dedup.window == Window::WhileOpen && dedup.on_conflict != OnConflict::Skip);
+    flow.collect.is_some()
+        || flow.hours.as_ref().is_some_and(|hours| hours.outside == Outside::Hold)
+        || delays
+        || follows
+        || flow.overlap == Overlap::Queue
 }
 
-fn known_reason(findings: &mut Findings, word: &Word, reasons: &[String]) {
-    if reasons.contains(&word.text) {
-        return;
-    }
-    let names = || reasons.iter().map(String::as_str);
-    let message = format!("this routine has no condition `{}`", word.text);
-    let all = match reasons {
-        [] => "every event matches this routine".to_owned(),
-        [one] => format!("an event fails with `{one}`"),
-        _ => format!("an event fails with one of {}", listed(names())),
-    };
-    // These names are alike, and neither is meant for the other.
-    let help = match (word.text.as_str(), closest(&word.text, names())) {
-        ("on.event.type", _) => format!("it takes events of all types, since it has no `type`; {all}"),
-        ("on.event.from", _) => format!("it takes events of all sources, since it has no `from`; {all}"),
-        (_, Some(near)) => format!("did you mean `{near}`?"),
-        (_, None) => all,
-    };
-    findings.push(Problem::error(word.span.clone(), message).label("names no condition").help(help));
-}
-
-fn hears_events(findings: &mut Findings, case: &Case) {
+fn hears_events(findings: &mut Findings, routine: &Routine, case: &Case) {
     for given in case.given.iter().filter(|given| given.what == What::Tick) {
         let problem = Problem::error(given.span.clone(), "this routine waits for events, and never ticks");
         findings.push(problem.label("a tick").help("give it an event: `{ type = \"order.placed\" }`"));
     }
-    if case.until.is_some() {
+    if case.until.is_some() && !holds(&routine.flow) {
         let message = "a routine which waits for events does nothing by itself";
         let problem = Problem::error(case.span.clone(), message);
         findings.push(problem.label("has `until`").help("leave `until` out"));
+    } else if case.given.iter().all(|given| given.what.is_of_worker()) {
+        let problem = Problem::error(case.span.clone(), "no event comes in this test");
+        let help = "give it events: `given = [ { type = \"order.placed\", data = { amount = 5 } } ]`";
+        findings.push(problem.label("only lets time pass").help(help));
     }
 }
 
 fn keeps_time(findings: &mut Findings, case: &Case, schedules: &[Schedule]) {
-    if let Some(because) = &case.because {
-        let problem = Problem::error(because.span.clone(), "a tick has no conditions which could fail");
-        findings.push(problem.label("for events only").help("leave `because` out"));
-    }
     for given in &case.given {
-        if given.what == What::Tick {
-            is_a_tick(findings, given, schedules);
-        } else {
-            let problem = Problem::error(given.span.clone(), "this routine keeps time, and hears no events");
-            let help = "let its clock run with `until = \"8d\"`, or name a tick: `{ tick = \"1h\" }`";
-            findings.push(problem.label("an event").help(help));
+        match given.what {
+            What::Tick => is_a_tick(findings, given, schedules),
+            What::Lease(_) | What::Complete(_) => {}
+            What::Event(_) | What::File { .. } => {
+                let message = "this routine keeps time, and hears no events";
+                let problem = Problem::error(given.span.clone(), message);
+                let help = "let its clock run with `until = \"8d\"`, or name a tick: `{ tick = \"1h\" }`";
+                findings.push(problem.label("an event").help(help));
+            }
         }
     }
 }
@@ -159,14 +144,16 @@ fn has_rows(findings: &mut Findings, routine: &Routine, case: &Case) {
         return;
     }
     let help = "say what the query would find: `rows = [ { id = 1 } ]`, or `rows = []` for nothing";
-    for given in &case.given {
-        if given.rows.is_none() && case.because(given).is_none() {
+    // An event which does not match asks for no rows; one which a gate keeps does.
+    let matches = |given: &Given| case.because(given).is_none_or(Word::is_of_flow);
+    for given in case.given.iter().filter(|given| !given.what.is_of_worker()) {
+        if given.rows.is_none() && matches(given) {
             let message = "the routine asks for rows here, and there are none";
             let problem = Problem::error(given.span.clone(), message);
             findings.push(problem.label("needs `rows`").help(help));
         }
     }
-    if case.until.is_some() {
+    if case.until.is_some() && !matches!(routine.trigger, Trigger::Event(_)) {
         let message = "the routine asks for rows at each tick, and there are none";
         let problem = Problem::error(case.span.clone(), message);
         findings.push(problem.label("needs `rows`").help(help));

@@ -73,7 +73,34 @@ max_rows = 50
 timeout = "2s"
 
 [flow]
-dedup = { key = ["data.refund_id", "row.agent_id"], window = "forever", on_conflict = "skip" }
+loop = "avoid"
+debounce = { key = ["data.refund_id"], quiet = "30s", max_wait = "5m", keep = "last" }
+dedup = { key = ["data.refund_id", "row.agent_id"], window = "1month", align = "calendar", tz = "UTC" }
+supersede = { key = ["data.customer"] }
+overlap = "queue"
+
+[flow.hours]
+tz = { get = "row.tz", default = "UTC" }
+outside = "hold"
+open = [
+  { days = "mon-fri", from = "08:00", to = { get = "row.closes", default = "24:00" } },
+  { days = "sat,sun", from = "22:00", to = "02:00:30" },
+]
+unless = { "data.priority" = { gte = 9 }, any_of = { why = [{ "data.a" = 1 }, { "data.b" = 2 }] } }
+
+[[flow.limit]]
+key = ["data.customer.id"]
+max = 20
+per = "1h"
+excess = "delay"
+max_delay = "2d"
+
+[[flow.limit]]
+max = { get = "row.daily_limit" }
+used = { get = "row.used_today", default = 0 }
+per = "1d"
+align = "calendar"
+tz = "UTC"
 
 [item]
 queue = "finance-agent"
@@ -83,6 +110,7 @@ instructions = "Check {{ data.refund_id }}."
 instructions_template = true
 tags = ["refunds"]
 max_attempts = 3
+emits = ["refund.reviewed"]
 
 [item.context]
 fixed = 1
@@ -106,4 +134,24 @@ title = "A query without items"
 every = "15m"
 sql = "delete from old_things where at < $1"
 params = [{ get = "tick" }]
+"#;
+
+/// The gates in other words.
+pub(super) const GATES: &str = r#"
+title = "Gates"
+[on.event]
+[flow]
+loop = "allow"
+batch = { key = ["data.team"], max = 50, within = "10m" }
+hours = { tz = "Europe/Berlin", days = "mon-fri", from = "08:00", to = "18:00", outside = "drop" }
+dedup = { key = ["data.team"], window = "while_open", on_conflict = "append" }
+supersede = {}
+limit = { key = ["data.team"], max = 20, per = "1h", used = 3, excess = "drop", align = "sliding" }
+overlap = "skip"
+[item]
+queue = "q"
+title = "t"
+emits = "team.done"
+[item.context]
+id = { get = "data.id" }
 "#;

@@ -50,6 +50,26 @@ fn far_moments_are_told_as_they_are() {
 }
 
 #[test]
+fn an_item_which_gave_way_is_expected_as_such() {
+    let superseded = |title: &str| Made { state: ItemState::Superseded, ..made(title, 0, json!({})) };
+    let expected = |state| Expected { state: Some(state), ..titled("a") };
+    check(&[expected(ItemState::Superseded)], &[superseded("a")], &[]);
+    check(&[expected(ItemState::Waiting)], &[made("a", 0, json!({}))], &[]);
+    check(
+        &[titled("a")],
+        &[superseded("a")],
+        &["item 1: state: it was superseded; write `state = \"superseded\"` if it should be"],
+    );
+    check(
+        &[expected(ItemState::Done)],
+        &[made("a", 0, json!({}))],
+        &["item 1: state: expected done, got waiting"],
+    );
+    check(&[], &[superseded("a")], &["nobody expected this item: at 0s, queue `q`, title \"a\", superseded"]);
+    check(&[expected(ItemState::Leased)], &[], &["item 1 did not come: title \"a\", leased"]);
+}
+
+#[test]
 fn an_item_too_many_or_too_few_leaves_the_others_alone() {
     let titles = |titles: &[&str]| titles.iter().map(|title| made(title, 5, json!({}))).collect::<Vec<_>>();
     let wanted = ["a", "b", "c"].map(titled);
@@ -125,6 +145,7 @@ fn titled(title: &str) -> Expected {
         due_at: None,
         attempts_max: None,
         context: None,
+        state: None,
     }
 }
 
@@ -148,8 +169,9 @@ fn made(title: &str, secs: i64, context: Value) -> Made {
         instructions: "".into(),
         context,
         tags: [].into(),
+        chain: Vec::new(),
     };
-    Made { at: after(secs), draft }
+    Made { at: after(secs), due_at: after(secs), state: ItemState::Waiting, draft }
 }
 
 fn case(expect: &[Expected]) -> Case {
@@ -162,6 +184,7 @@ fn case(expect: &[Expected]) -> Case {
         rows: None,
         expect: expect.to_vec(),
         because: None,
+        held: None,
     }
 }
 

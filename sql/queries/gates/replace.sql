@@ -1,0 +1,14 @@
+-- Gives waiting items another content. The parameters are those of create.sql;
+-- the keys, the time at which it is due and the attempts stay.
+update hearken.inbox_items i
+set event_seq = d.event_seq, tick = d.tick, priority = s.priority, queue = s.queue, version = s.version,
+    tenant = d.tenant, title = d.title, instructions = s.instructions, context = d.context, tags = s.tags::text[],
+    chain = d.chain::text[]
+from unnest($1::integer[], $2::bytea[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
+            $8::jsonb[], $17::bigint[], $18::bytea[], $19::bytea[], $20::bytea[], $21::text[])
+         as d (spec, dedup_key, event_seq, tick, due_at, tenant, title, context,
+               id, open_key, supersede_key, overlap_key, chain)
+join unnest($9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
+         with ordinality as s (priority, attempts_max, queue, routine, version, item, instructions, tags, spec)
+    on s.spec = d.spec
+where i.id = d.id and i.state in ('waiting', 'failed')

@@ -1,0 +1,97 @@
+//! `hearken pause` and `hearken resume`.
+
+use super::{ConfigArgs, of_schema, runtime, say};
+use crate::pg::paused::{self, Acquaintance, Switched};
+use crate::pg::session::Session;
+use crate::rules::name::RoutineName;
+use crate::rules::text::closest;
+use std::process::ExitCode;
+
+/// Pause a routine.
+///
+/// From the next pass on its events become decisions `paused`, which are not made
+/// up for. Its ticks wait: once it goes on, `missed` decides about them. Its held
+/// drafts wait, and go on then. What is in the inbox stays there.
+#[derive(Debug, clap::Args)]
+pub struct PauseArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The routine.
+    #[arg(value_name = "NAME", value_parser = RoutineName::parse)]
+    routine: RoutineName,
+    /// Why, for those who find it paused.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// End the pause of a routine.
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The routine.
+    #[arg(value_name = "NAME", value_parser = RoutineName::parse)]
+    routine: RoutineName,
+}
+
+/// Pauses it. A routine which is not known is paused all the same: it may be on
+/// its way.
+///
+/// # Errors
+///
+/// Of the settings or the database.
+pub fn pause(args: &PauseArgs) -> anyhow::Result<ExitCode> {
+    runtime()?.block_on(async {
+        let session = args.config.connect().await?;
+        let switched =
+            paused::pause(&session, &args.routine, args.reason.as_deref()).await.map_err(of_schema)?;
+        let routine = &args.routine;
+        match switched {
+            Switched::Now => say(&format!(
+                "`{routine}` is paused: its events become decisions, its ticks and held drafts wait\n\
+                 `hearken resume {routine}` ends it\n"
+            ))?,
+            Switched::Before => say(&format!("`{routine}` was paused before; nothing was changed\n"))?,
+        }
+        warn_of_stranger(&session, routine).await
+    })
+}
+
+/// Resumes it.
+///
+/// # Errors
+///
+/// Of the settings or the database.
+pub fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
+    runtime()?.block_on(async {
+        let session = args.config.connect().await?;
+        let routine = &args.routine;
+        match paused::resume(&session, routine).await.map_err(of_schema)? {
+            Switched::Now => {
+                say(&format!("`{routine}` goes on; `missed` decides about the ticks of the pause\n"))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Switched::Before => {
+                say(&format!("`{routine}` was not paused\n"))?;
+                warn_of_stranger(&session, routine).await
+            }
+        }
+    })
+}
+
+/// Says so if the name is none of a routine, since it may be mistyped.
+async fn warn_of_stranger(session: &Session, routine: &RoutineName) -> anyhow::Result<ExitCode> {
+    match paused::acquaintance(session, routine).await.map_err(of_schema)? {
+        Acquaintance::InForce => {}
+        Acquaintance::Former => {
+            eprintln!("note: `{routine}` is not in force at present; it was before");
+        }
+        Acquaintance::Unknown => {
+            let names = paused::names_in_force(session).await.map_err(of_schema)?;
+            let near = closest(routine.as_str(), names.iter().map(String::as_str));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            eprintln!("warning: no routine called `{routine}` was ever in force{near}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,250 @@
+//! Reads what the gates have to know, and writes what they changed.
+//!
+//! A constant number of statements, whatever the number of drafts, in one or two
+//! round trips: where drafts collect, the bursts and batches are read first, since
+//! one of them may be due and then asks about more.
+//!
+//! Whoever judges drafts of a routine holds an advisory lock for the transaction.
+//! There are 64 of these locks, and a routine belongs to one of them: a
+//! lock for each key, of which a pass may have thousands, would fill the server's
+//! lock table. They are taken in order, so that nobody waits in a circle. Items are
+//! read without a lock, and locked only to be changed, passing over those which
+//! somebody else holds: a worker may complete in a long transaction of its own.
+
+mod read;
+mod release;
+mod write;
+
+pub use release::{Queue, Ready, Timers, Which, cancel_gone, drop_spoilt, prune, timers};
+
+use super::error::PgError;
+use super::session::Session;
+use super::types::KeyBytes;
+use crate::rules::gate::State;
+use crate::rules::gate::entry::{Held, HeldRole};
+use crate::rules::gate::wanted::Wanted;
+use crate::rules::item::{DedupKey, Planned};
+use crate::rules::name::RoutineName;
+use jiff::Timestamp;
+use read::{Met, readable};
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use tokio_postgres::Statement;
+
+/// First key of the advisory locks of the gates; the second is the bucket.
+const GATE_LOCK: i32 = 1_751_478_895;
+
+/// How many of those locks there are.
+const BUCKETS: u64 = 64;
+
+/// The statements of the gates, prepared over one session.
+#[derive(Debug)]
+pub struct Gates {
+    lock: Statement,
+    held_collecting: Statement,
+    held_due: Statement,
+    held_free: Statement,
+    held_met: Statement,
+    parts: Statement,
+    items_met: Statement,
+    items_to_change: Statement,
+    causes: Statement,
+    keys: Statement,
+    uses: Statement,
+    ids: Statement,
+    create: Statement,
+    replace: Statement,
+    append: Statement,
+    supersede: Statement,
+    hold: Statement,
+    take_keys: Statement,
+    use_limits: Statement,
+}
+
+const LOCK: &str = "with taken as materialized ( \
+     select pg_advisory_xact_lock($1, b.bucket) \
+     from (select b.bucket from unnest($2::integer[]) as b (bucket) order by b.bucket) b) \
+     select hearken.now() from (select count(*) from taken) as t";
+
+const IDS: &str = "select nextval('hearken.inbox_items_id_seq') from generate_series(1, $1)";
+
+macro_rules! gate_sql {
+    ($name:literal) => {
+        include_str!(concat!("../../sql/queries/gates/", $name, ".sql"))
+    };
+}
+
+impl Gates {
+    /// Prepares the statements: one round trip for each of two kinds of work.
+    ///
+    /// # Errors
+    ///
+    /// If the schema is not there, or the grants are not.
+    pub async fn prepare(session: &Session) -> Result<Self, PgError> {
+        let client = session.client();
+        let reading = futures_util::future::try_join_all([
+            client.prepare(LOCK),
+            client.prepare(gate_sql!("held_collecting")),
+            client.prepare(gate_sql!("held_due")),
+            client.prepare(gate_sql!("held_free")),
+            client.prepare(gate_sql!("held_met")),
+            client.prepare(gate_sql!("parts")),
+            client.prepare(gate_sql!("items_met")),
+            client.prepare(gate_sql!("items_to_change")),
+            client.prepare(gate_sql!("causes")),
+            client.prepare(gate_sql!("keys")),
+            client.prepare(gate_sql!("uses")),
+            client.prepare(IDS),
+        ]);
+        let reading: Result<[Statement; 12], _> = reading.await?.try_into();
+        let writing = futures_util::future::try_join_all([
+            client.prepare(gate_sql!("create")),
+            client.prepare(gate_sql!("replace")),
+            client.prepare(gate_sql!("append")),
+            client.prepare(gate_sql!("supersede")),
+            client.prepare(gate_sql!("hold")),
+            client.prepare(gate_sql!("take_keys")),
+            client.prepare(gate_sql!("use")),
+        ]);
+        let writing: Result<[Statement; 7], _> = writing.await?.try_into();
+        let lost = || PgError::lost("a statement of the gates");
+        let [
+            lock,
+            held_collecting,
+            held_due,
+            held_free,
+            held_met,
+            parts,
+            items_met,
+            items_to_change,
+            causes,
+            keys,
+            uses,
+            ids,
+        ] = reading.map_err(|_| lost())?;
+        let [create, replace, append, supersede, hold, take_keys, use_limits] =
+            writing.map_err(|_| lost())?;
+        Ok(Self {
+            lock,
+            held_collecting,
+            held_due,
+            held_free,
+            held_met,
+            parts,
+            items_met,
+            items_to_change,
+            causes,
+            keys,
+            uses,
+            ids,
+            create,
+            replace,
+            append,
+            supersede,
+            hold,
+            take_keys,
+            use_limits,
+        })
+    }
+
+    /// Locks the routines of the drafts and reads what their gates have to know,
+    /// with the clock of the database: at most two round trips. `about` is the
+    /// clock as we think it is, not later than it is.
+    ///
+    /// # Errors
+    ///
+    /// Of the database.
+    pub async fn know(
+        &self,
+        session: &Session,
+        drafts: &[Planned],
+        about: Timestamp,
+    ) -> Result<(State, Timestamp), PgError> {
+        let wanted = Wanted::of(drafts, about);
+        let buckets = buckets(drafts.iter().map(|planned| &planned.draft.routine));
+        if wanted.collects.is_empty() {
+            let (now, met) = futures_util::try_join!(
+                self.lock_up(session, &buckets),
+                self.meet(session, &wanted, &[], drafts.len()),
+            )?;
+            return Ok((met.into_state(Vec::new()), now));
+        }
+        let keys: Vec<_> = wanted.collects.keys().copied().collect();
+        let (now, held) =
+            futures_util::try_join!(self.lock_up(session, &buckets), self.collecting(session, &keys),)?;
+        self.know_about(session, wanted, held, drafts.len(), now).await.map(|state| (state, now))
+    }
+
+    /// Reads the rest, once it is known what is held.
+    async fn know_about(
+        &self,
+        session: &Session,
+        mut wanted: Wanted,
+        mut held: Vec<Held>,
+        drafts: usize,
+        now: Timestamp,
+    ) -> Result<State, PgError> {
+        for held in &held {
+            wanted.ask(&held.request, now);
+        }
+        let known: Vec<i64> = held.iter().map(|held| held.id).collect();
+        let (met, ()) = futures_util::try_join!(
+            self.meet(session, &wanted, &known, drafts),
+            self.read_parts(session, &wanted, &mut held, now),
+        )?;
+        Ok(met.into_state(held))
+    }
+
+    async fn lock_up(&self, session: &Session, buckets: &[i32]) -> Result<Timestamp, PgError> {
+        let row = session.client().query_one(&self.lock, &[&GATE_LOCK, &buckets]).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    async fn collecting(&self, session: &Session, keys: &[DedupKey]) -> Result<Vec<Held>, PgError> {
+        let keys: Vec<KeyBytes> = keys.iter().copied().map(KeyBytes).collect();
+        let rows = session.client().query(&self.held_collecting, &[&keys]).await?;
+        Ok(readable(&rows, HeldRole::Subject))
+    }
+
+    async fn meet(
+        &self,
+        session: &Session,
+        wanted: &Wanted,
+        known: &[i64],
+        drafts: usize,
+    ) -> Result<Met, PgError> {
+        Met::read(self, session, wanted, known, drafts).await
+    }
+}
+
+/// The buckets of some routines, in order.
+fn buckets<'a>(routines: impl Iterator<Item = &'a RoutineName>) -> Vec<i32> {
+    let bucket = |name: &RoutineName| {
+        let mut hasher = Fnv::default();
+        name.as_str().hash(&mut hasher);
+        i32::try_from(hasher.finish() % BUCKETS).unwrap_or_default()
+    };
+    routines.map(bucket).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// FNV-1a: the same in every daemon and every release, which the hashes of the
+/// standard library do not promise.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}

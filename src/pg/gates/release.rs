@@ -1,0 +1,171 @@
+//! Held drafts whose time has come.
+
+use super::{Gates, buckets};
+use crate::pg::error::PgError;
+use crate::pg::session::Session;
+use crate::rules::gate::State;
+use crate::rules::gate::entry::{Held, HeldRole};
+use crate::rules::gate::wanted::Wanted;
+use crate::rules::name::RoutineName;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+use super::read::held_of;
+
+/// Which held drafts a pass is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those whose time has come.
+    Due,
+    /// Those whose item has been closed.
+    Free,
+}
+
+/// Held drafts which may go on, with what their gates have to know.
+#[derive(Debug)]
+pub struct Ready {
+    /// All that is known.
+    pub state: State,
+    /// The clock of the database.
+    pub now: Timestamp,
+    /// How many there are.
+    pub count: usize,
+    /// Rows which cannot be read: id and why.
+    pub spoilt: Vec<(i64, String)>,
+}
+
+impl Gates {
+    /// Reads held drafts which may go on, `max` at most, and locks their routines:
+    /// three round trips. There must be a transaction.
+    ///
+    /// # Errors
+    ///
+    /// Of the database.
+    pub async fn ready(&self, session: &Session, which: Which, max: i64) -> Result<Ready, PgError> {
+        let clock = crate::pg::schedules::now(session).await?;
+        let statement = match which {
+            Which::Due => &self.held_due,
+            Which::Free => &self.held_free,
+        };
+        let rows = session.client().query(statement, &[&max, &clock]).await?;
+        let mut held = Vec::with_capacity(rows.len());
+        let mut spoilt = Vec::new();
+        for row in &rows {
+            match held_of(row, HeldRole::Subject) {
+                Ok(draft) => held.push(draft),
+                Err(error) => spoilt.push((row.get("id"), error.to_string())),
+            }
+        }
+        let count = held.len();
+        let now = self.lock_up(session, &buckets(held.iter().map(|held| &held.draft.routine))).await?;
+        let state = self.know_held(session, held, now).await?;
+        Ok(Ready { state, now, count, spoilt })
+    }
+
+    async fn know_held(
+        &self,
+        session: &Session,
+        mut held: Vec<Held>,
+        now: Timestamp,
+    ) -> Result<State, PgError> {
+        let mut wanted = Wanted::default();
+        for held in &held {
+            wanted.ask(&held.request, now);
+        }
+        let known: Vec<i64> = held.iter().map(|held| held.id).collect();
+        let (met, ()) = futures_util::try_join!(
+            self.meet(session, &wanted, &known, 0),
+            self.read_parts(session, &wanted, &mut held, now),
+        )?;
+        Ok(met.into_state(held))
+    }
+}
+
+/// When held drafts are to be looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timers {
+    /// When the next one falls due.
+    pub next: Option<Timestamp>,
+    /// Whether some wait for an item to be closed.
+    pub queue: Queue,
+}
+
+/// Whether held drafts wait for items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Queue {
+    /// None does.
+    #[default]
+    Empty,
+    /// Some do.
+    Waiting,
+}
+
+/// When held drafts are to be looked at; those of paused routines are not counted.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn timers(session: &Session) -> Result<Timers, PgError> {
+    let sql = "select \
+         (select h.due_at from hearken.held h where h.phase <> 'queued' \
+            and not exists (select from hearken.paused p where p.routine = h.routine) \
+          order by h.due_at, h.id limit 1), \
+         exists (select from hearken.held h where h.phase = 'queued')";
+    let row = session.client().query_one(sql, &[]).await?;
+    let queue = if row.get(1) { Queue::Waiting } else { Queue::Empty };
+    Ok(Timers { next: row.try_get(0)?, queue })
+}
+
+/// Cancels the held drafts of routines which are no more, with a decision for each;
+/// says how many.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn cancel_gone(session: &Session, routines: &BTreeSet<&RoutineName>) -> Result<u64, PgError> {
+    let names: Vec<&str> = routines.iter().map(|name| name.as_str()).collect();
+    let sql = "with gone as ( \
+             delete from hearken.held h where h.routine <> all ($1) \
+             returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item), \
+         freed as (delete from hearken.dedup_keys k using gone g where k.item_id = g.id) \
+         insert into hearken.decisions \
+             (event_seq, first_tick, last_tick, met_item_id, source, routine, version, item, outcome, reason) \
+         select g.event_seq, g.tick, g.tick, g.id, case when g.tick is null then 'events' else 'schedule' end, \
+                g.routine, g.version, g.item, 'cancelled', 'the routine which wanted it was removed' \
+         from gone g";
+    Ok(session.client().execute(sql, &[&names]).await?)
+}
+
+/// Held drafts which cannot be read become dead letters, so that they do not fall
+/// due for ever.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn drop_spoilt(session: &Session, spoilt: &[(i64, String)]) -> Result<(), PgError> {
+    if spoilt.is_empty() {
+        return Ok(());
+    }
+    let (ids, reasons): (Vec<i64>, Vec<&str>) = spoilt.iter().map(|(id, why)| (*id, why.as_str())).unzip();
+    let sql = "with spoilt as ( \
+             delete from hearken.held h using unnest($1::bigint[], $2::text[]) as s (id, why) \
+             where h.id = s.id \
+             returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item, h.queue, h.draft, s.why), \
+         freed as (delete from hearken.dedup_keys k using spoilt s where k.item_id = s.id) \
+         insert into hearken.dead_letters \
+             (event_seq, tick, kind, source, routine, version, item, queue, message, draft) \
+         select event_seq, tick, 'failed', case when tick is null then 'events' else 'schedule' end, \
+                routine, version, item, queue, why, draft from spoilt";
+    session.client().execute(sql, &[&ids, &reasons]).await?;
+    Ok(())
+}
+
+/// Removes dedup keys and uses of limits which play no part any more, at most `max`
+/// of each; says how many.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn prune(session: &Session, max: i32) -> Result<i32, PgError> {
+    Ok(session.client().query_one("select hearken.prune_gates($1)", &[&max]).await?.try_get(0)?)
+}

@@ -1,0 +1,87 @@
+//! How drafts become one.
+
+use super::entry::{Held, Loaded, Parts, Reset};
+use super::request::{Collect, Keep, Request};
+use super::state::as_new;
+use crate::rules::item::ItemDraft;
+use serde_json::Value;
+
+/// What becomes of the content which was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// The new one takes its place.
+    Replace,
+    /// The new one stands beside it.
+    Append,
+}
+
+/// The list in which a collecting item has the contexts of its drafts.
+pub const COLLECTED: &str = "items";
+
+/// The contexts which a collecting draft holds.
+pub fn collected(draft: &mut ItemDraft) -> Option<&mut Vec<Value>> {
+    draft.context.get_mut(COLLECTED)?.as_array_mut()
+}
+
+/// Takes the content of `new` into `kept`. The cause's key stays what it was: it
+/// says what the item began with.
+pub(super) fn take_over(kept: &mut ItemDraft, new: ItemDraft, how: How) {
+    match how {
+        How::Replace => replace(kept, new),
+        How::Append => append(kept, new),
+    }
+}
+
+fn replace(kept: &mut ItemDraft, new: ItemDraft) {
+    let key = kept.key;
+    let due_at = kept.due_at;
+    let chain = longer(std::mem::take(&mut kept.chain), new.chain.clone());
+    *kept = ItemDraft { key, due_at, chain, ..new };
+}
+
+fn append(kept: &mut ItemDraft, mut new: ItemDraft) {
+    let added = collected(&mut new).map(std::mem::take).unwrap_or_default();
+    if let Some(list) = collected(kept) {
+        list.extend(added);
+    }
+    kept.chain = longer(std::mem::take(&mut kept.chain), new.chain);
+}
+
+fn longer<T>(a: Vec<T>, b: Vec<T>) -> Vec<T> {
+    if b.len() > a.len() { b } else { a }
+}
+
+impl Held {
+    /// Takes one more draft of a burst or a batch.
+    pub(super) fn gather(&mut self, collect: &Collect, new: ItemDraft, request: Request) {
+        match collect {
+            Collect::Batch { .. } => append(&mut self.draft, new),
+            Collect::Debounce { keep, .. } => self.debounce(*keep, new, request),
+        }
+    }
+
+    fn debounce(&mut self, keep: Keep, mut new: ItemDraft, request: Request) {
+        let newest = as_new(new.cause, self.draft.cause);
+        match keep {
+            Keep::First => self.draft.chain = longer(std::mem::take(&mut self.draft.chain), new.chain),
+            Keep::Last if newest => {
+                replace(&mut self.draft, new);
+                self.request = request;
+                self.parts = Parts { stored: 0, loaded: Loaded::Yes, reset: Reset::Discard };
+            }
+            Keep::Last => self.draft.chain = longer(std::mem::take(&mut self.draft.chain), new.chain),
+            Keep::All => {
+                let added = collected(&mut new).map(std::mem::take).unwrap_or_default();
+                let mut all = collected(&mut self.draft).map(std::mem::take).unwrap_or_default();
+                all.extend(added);
+                if newest {
+                    replace(&mut self.draft, new);
+                    self.request = request;
+                }
+                if let Some(list) = collected(&mut self.draft) {
+                    *list = all;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What the rows of a source may do: less than files.
+//!
+//! Files are written by the operator of hearken. A table of routines is written
+//! by users of an application, perhaps by agents. So a row cannot ask the
+//! database anything, unless the source has a role for it; it cannot let events
+//! speak in the instructions of an agent; and it reaches the queues and tenants
+//! which the source names, no others.
+
+use super::super::{Instructions, ItemSpec, Routine, Trigger};
+use super::names::{QueuePattern, RoleName, RowSourceName};
+use crate::rules::problem::{Problem, Problems};
+use crate::rules::text::listed;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Words with which SQL gets out of its role, or runs a text which the check
+/// does not see. `set role` is a fence around honest authors; these are the gaps
+/// which are known.
+const WORDS_REFUSED: [&str; 9] = [
+    "set_config",
+    "query_to_xml",
+    "cursor_to_xml",
+    "ts_stat",
+    "ts_rewrite",
+    "dblink",
+    "crosstab",
+    "connectby",
+    "u&",
+];
+
+/// What the rows of a source may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// The name of the source.
+    pub source: RowSourceName,
+    /// The queues which their items may go to.
+    pub queues: Vec<QueuePattern>,
+    /// Whose they may be.
+    pub tenants: Tenants,
+    /// The role as which their SQL runs; none means no SQL.
+    pub run_as: Option<RoleName>,
+}
+
+/// The tenants whose routines a source may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tenants {
+    /// Any, and such as belong to none and hear the events of all.
+    #[default]
+    Any,
+    /// These. Each row has to name one of them.
+    Only(BTreeSet<String>),
+}
+
+impl Tenants {
+    /// What is wrong with a row of this tenant, if anything.
+    pub(super) fn complaint(&self, trust: &Trust, tenant: Option<&str>) -> Option<Problem> {
+        let problem = match (self, tenant) {
+            // It stands in a line of its own, see the module above.
+            (_, Some(tenant)) if tenant.is_empty() || tenant.chars().any(char::is_control) => {
+                Problem::error(0..0, format!("{tenant:?} cannot be a tenant"))
+                    .help("text without control characters will do; null is for none")
+            }
+            (Self::Only(allowed), Some(tenant)) if !allowed.contains(tenant) => Problem::error(
+                0..0,
+                format!("rows of the source `{}` may not be of this tenant", trust.source),
+            )
+            .help(format!("it is {tenant:?}, and `tenants` of `[routines.{}]` has others", trust.source)),
+            (Self::Only(_), None) => {
+                let message = "this row has no tenant, and would hear the events of all";
+                let help = format!(
+                    "its source has `tenants`: let the query give a column `tenant`, or leave `tenants` out of \
+                     `[routines.{}]`",
+                    trust.source
+                );
+                Problem::error(0..0, message).help(help)
+            }
+            (Self::Any, _) | (Self::Only(_), Some(_)) => return None,
+        };
+        Some(problem)
+    }
+}
+
+/// Complains about what a routine with this text may not.
+pub(super) fn review(trust: &Trust, text: &str, problems: &mut Problems) {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let root = document.get_ref();
+    for (keys, what) in [(&["each"][..], "[each]"), (&["on", "query"][..], "[on.query]")] {
+        if let Some((key, value)) = entry(root, keys)
+            && let Some(problem) = sql(trust, key, value, what)
+        {
+            problems.push(problem);
+        }
+    }
+    if let Some((key, value)) = entry(root, &["item", "instructions_template"])
+        && value.get_ref().as_bool() != Some(false)
+    {
+        let message = "the instructions of a row are plain text";
+        let help = "put what events say into `context`: an agent must be able to tell it from its orders";
+        problems.push(Problem::error(key, message).label("would mix them with what events say").help(help));
+    }
+    let queue = entry(root, &["item", "queue"]);
+    if let Some((span, name)) = queue.and_then(|(_, value)| Some((value.span(), value.get_ref().as_str()?)))
+        && !trust.admits_queue(name)
+    {
+        let message = format!("rows of the source `{}` may not use the queue `{name}`", trust.source);
+        let allowed: Vec<String> = trust.queues.iter().map(ToString::to_string).collect();
+        let help = format!(
+            "`queues` of `[routines.{}]` has {}",
+            trust.source,
+            listed(allowed.iter().map(String::as_str))
+        );
+        problems.push(Problem::error(span, message).label("not one of its queues").help(help));
+    }
+}
+
+/// What is wrong with a table of SQL, if anything.
+fn sql(trust: &Trust, key: Range<usize>, table: &Spanned<DeValue<'_>>, what: &str) -> Option<Problem> {
+    if trust.run_as.is_none() {
+        let message =
+            format!("`{what}` asks the database, and rows of the source `{}` may not", trust.source);
+        let help = format!(
+            "write this routine as a file; or give `[routines.{}]` a `run_as`, a role as which their SQL runs",
+            trust.source
+        );
+        return Some(Problem::error(key, message).label("brings SQL along").help(help));
+    }
+    let sql = table.get_ref().as_table()?.get("sql")?;
+    let small = sql.get_ref().as_str()?.to_lowercase();
+    let word = WORDS_REFUSED.iter().find(|word| small.contains(**word))?;
+    let message = format!("the SQL of a row cannot use `{word}`");
+    let help =
+        "it could leave the role with it; put what is needed into a view or a function of the database";
+    Some(Problem::error(sql.span(), message).label("has it somewhere").help(help))
+}
+
+impl Trust {
+    fn admits_queue(&self, queue: &str) -> bool {
+        self.queues.iter().any(|pattern| pattern.matches(queue))
+    }
+
+    /// Whether a routine keeps within bounds. [`review`] says it better, and sees
+    /// the same; this is asked of the routine itself, whatever way it was written.
+    pub(super) fn admits(&self, routine: &Routine) -> bool {
+        let has_sql = routine.each.is_some() || matches!(routine.trigger, Trigger::Query(_));
+        let plain = |item: &ItemSpec| {
+            matches!(item.instructions, Instructions::Static(_)) && self.admits_queue(item.queue.as_str())
+        };
+        routine.confined.run_as == self.run_as
+            && (!has_sql || self.run_as.is_some())
+            && routine.items.iter().all(plain)
+    }
+}
+
+/// A key of nested tables: its place, and its value.
+fn entry<'a, 'i>(root: &'a DeTable<'i>, keys: &[&str]) -> Option<(Range<usize>, &'a Spanned<DeValue<'i>>)> {
+    let (last, outer) = keys.split_last()?;
+    let mut table = root;
+    for key in outer {
+        table = table.get(*key)?.get_ref().as_table()?;
+    }
+    table.get_key_value(*last).map(|(key, value)| (key.span(), value))
+}

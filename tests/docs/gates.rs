@@ -1,0 +1,134 @@
+//! Runs the routines of the pages and those which are shipped with the tests in
+//! them, and follows the links between the pages.
+
+use crate::MARKS;
+use crate::page::{Block, GATES, Page, README, ROUTINES, SCHEDULES};
+use hearken::rules::name::RoutineName;
+use hearken::rules::routine::{self, Routine};
+use hearken::rules::trial::{self, Standing};
+use std::path::Path;
+
+/// Fewer mean that the pages have lost examples, or that they are not found.
+const TESTS_MIN: usize = 35;
+
+/// Fewer mean that the folder was not found whole.
+const SHIPPED_MIN: usize = 9;
+
+/// The gates, each with a section of its own.
+const GATE_KEYS: [&str; 8] = ["loop", "debounce", "batch", "hours", "dedup", "supersede", "limit", "overlap"];
+
+#[test]
+fn every_routine_of_the_pages_passes_its_tests() {
+    let mut tests = 0;
+    for page in [README, ROUTINES, GATES, SCHEDULES] {
+        for block in page.blocks().iter().filter(|block| is_routine(block)) {
+            tests += run(&page.place(block.line), &usable(page, block));
+        }
+    }
+    assert!(tests >= TESTS_MIN, "only {tests} tests were found");
+}
+
+/// The folder which the demo and the pages show, beside those of the pages.
+#[test]
+fn every_shipped_routine_has_tests_and_passes_them() {
+    let mut routines = 0;
+    for entry in std::fs::read_dir("routines").expect("the folder of routines") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a file");
+        let (place, stem) = (path.display().to_string(), path.file_stem().expect("a name"));
+        let routine = checked(&stem.to_string_lossy(), &place, &text);
+        assert!(run(&place, &routine) > 0, "{place} has no tests");
+        routines += 1;
+    }
+    assert!(routines >= SHIPPED_MIN, "only {routines} routines were found");
+}
+
+#[test]
+fn the_marks_of_the_other_pages_are_known() {
+    for page in [GATES, SCHEDULES] {
+        for block in page.blocks() {
+            let place = page.place(block.line);
+            assert!(MARKS.contains(&block.mark.as_str()), "{place}: unknown mark {:?}", block.mark);
+            if block.mark == "toml" {
+                assert!(is_routine(&block), "{place}: this is not a whole routine: mark it `toml fragment`");
+            }
+            if block.mark == "toml fragment"
+                && let Err(error) = toml::from_str::<toml::Table>(&block.text)
+            {
+                panic!("{place}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_gate_has_a_section_with_an_example() {
+    let anchors = GATES.anchors();
+    let blocks = GATES.blocks();
+    for key in GATE_KEYS {
+        assert!(anchors.iter().any(|anchor| anchor == key), "no section `{key}`");
+        let tried = |block: &Block| {
+            let because = format!("\"flow.{key}\"");
+            let set = [format!("\n{key} "), format!("[flow.{key}]"), format!("[[flow.{key}]]")];
+            is_routine(block)
+                && (block.text.contains(&because) || set.iter().any(|set| block.text.contains(set)))
+        };
+        assert!(blocks.iter().any(tried), "no routine of the page uses `{key}`");
+    }
+}
+
+#[test]
+fn every_link_between_the_pages_leads_somewhere() {
+    for page in [GATES, SCHEDULES] {
+        for (number, line) in page.text.lines().enumerate() {
+            for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                if !target.contains("://") {
+                    follow(page, number + 1, target);
+                }
+            }
+        }
+    }
+}
+
+fn follow(page: Page, line: usize, target: &str) {
+    let place = page.place(line);
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let own = page.file.trim_start_matches("docs/");
+    let file = if file.is_empty() { own } else { file };
+    assert!(Path::new("docs").join(file).exists(), "{place}: there is no file `{file}`");
+    let known =
+        [ROUTINES, GATES, SCHEDULES].into_iter().find(|known| known.file.ends_with(&format!("/{file}")));
+    if let Some(known) = known.filter(|_| !anchor.is_empty()) {
+        assert!(known.anchors().iter().any(|known| known == anchor), "{place}: no heading `{target}`");
+    }
+}
+
+fn is_routine(block: &Block) -> bool {
+    block.mark == "toml" && block.text.lines().any(|line| line.starts_with("title "))
+}
+
+/// The routine of a block.
+fn usable(page: Page, block: &Block) -> Routine {
+    // A routine which speaks of itself says its name in its first line.
+    let first = block.text.lines().next().unwrap_or_default();
+    let name = first.strip_prefix("# routines/").and_then(|rest| rest.strip_suffix(".toml"));
+    checked(name.unwrap_or("example"), &page.place(block.line), &block.text)
+}
+
+/// The routine, about which there is nothing to say, not even a warning.
+fn checked(name: &str, place: &str, text: &str) -> Routine {
+    let name = RoutineName::parse(name).expect("a name");
+    let (routine, problems) = routine::check(&name, place, text);
+    assert!(problems.is_empty(), "{place}:\n{problems}");
+    routine.expect("a routine without problems")
+}
+
+/// Runs the tests of a routine; returns how many there are.
+fn run(place: &str, routine: &Routine) -> usize {
+    let no_files = |path: &str| -> Result<String, String> { Err(format!("{path}: there are no files")) };
+    for case in &routine.cases {
+        let outcome = trial::run(routine, case, &no_files);
+        assert!(outcome.standing == Standing::Passed, "{place}: {}: {:#?}", case.name, outcome.problems);
+    }
+    routine.cases.len()
+}
