@@ -10,6 +10,7 @@ use crate::rules::gate::Ruling;
 use crate::rules::name::{ItemName, RoutineName};
 use crate::rules::routine::{Routine, Version};
 use jiff::Timestamp;
+use postgres_types::ToSql;
 
 /// Why an event which matched, or a tick, did not become an item. The texts are
 /// those of the constraint `decisions_outcome_is_known`.
@@ -192,31 +193,68 @@ pub(super) async fn record(session: &Session, decisions: &[Decision]) -> Result<
     if decisions.is_empty() {
         return Ok(());
     }
-    let mut rows = Vec::with_capacity(decisions.len());
-    for decision in decisions {
-        let (event_seq, first, last, count) = about_columns(decision.about);
-        rows.push(serde_json::json!({
-            "event_seq": event_seq,
-            "first_tick": first,
-            "last_tick": last,
-            "count": count,
-            "met_item_id": decision.met_item_id,
-            "source": decision.source,
-            "routine": decision.routine.as_ref().map(|(name, _)| name.as_str()),
-            "version": decision.routine.as_ref().map(|(_, version)| version.as_str()),
-            "item": decision.item.as_ref().map(ItemName::as_str),
-            "outcome": decision.outcome.as_str(),
-            "reason": clean(&decision.reason),
-        }));
-    }
+    let rows = Rows::of(decisions);
     let sql = "\
         insert into hearken.decisions \
             (event_seq, first_tick, last_tick, count, met_item_id, source, routine, version, item, outcome, reason) \
-        select * from jsonb_to_recordset($1::text::jsonb) as d ( \
-            event_seq bigint, first_tick timestamptz, last_tick timestamptz, count bigint, met_item_id bigint, \
-            source text, routine text, version text, item text, outcome text, reason text)";
-    session.client().execute(sql, &[&serde_json::Value::Array(rows).to_string()]).await?;
+        select * from unnest( \
+            $1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
+            $8::text[], $9::text[], $10::text[], $11::text[])";
+    session.client().execute(sql, &rows.parameters()).await?;
     Ok(())
+}
+
+/// Decisions turned on their side: an array for each column.
+#[derive(Default)]
+struct Rows<'a> {
+    event_seq: Vec<Option<i64>>,
+    first_tick: Vec<Option<Timestamp>>,
+    last_tick: Vec<Option<Timestamp>>,
+    count: Vec<i64>,
+    met_item_id: Vec<Option<i64>>,
+    source: Vec<&'a str>,
+    routine: Vec<Option<&'a str>>,
+    version: Vec<Option<&'a str>>,
+    item: Vec<Option<&'a str>>,
+    outcome: Vec<&'static str>,
+    reason: Vec<String>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(decisions: &'a [Decision]) -> Self {
+        let mut rows = Self::default();
+        for decision in decisions {
+            let (event_seq, first, last, count) = about_columns(decision.about);
+            rows.event_seq.push(event_seq);
+            rows.first_tick.push(first);
+            rows.last_tick.push(last);
+            rows.count.push(count);
+            rows.met_item_id.push(decision.met_item_id);
+            rows.source.push(&decision.source);
+            rows.routine.push(decision.routine.as_ref().map(|(name, _)| name.as_str()));
+            rows.version.push(decision.routine.as_ref().map(|(_, version)| version.as_str()));
+            rows.item.push(decision.item.as_ref().map(ItemName::as_str));
+            rows.outcome.push(decision.outcome.as_str());
+            rows.reason.push(clean(&decision.reason));
+        }
+        rows
+    }
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
+        [
+            &self.event_seq,
+            &self.first_tick,
+            &self.last_tick,
+            &self.count,
+            &self.met_item_id,
+            &self.source,
+            &self.routine,
+            &self.version,
+            &self.item,
+            &self.outcome,
+            &self.reason,
+        ]
+    }
 }
 
 /// Writes dead letters, in the transaction which is open.
@@ -244,7 +282,7 @@ fn letter_json(letter: &DeadLetter) -> String {
     let (event_seq, tick, ..) = about_columns(letter.about);
     serde_json::json!({
         "event_seq": event_seq,
-        "tick": tick,
+        "tick": tick.map(|tick| tick.to_string()),
         "kind": letter.kind.as_str(),
         "source": letter.source,
         "routine": letter.routine.as_ref().map(|(name, _)| name.as_str()),
@@ -257,12 +295,12 @@ fn letter_json(letter: &DeadLetter) -> String {
     .to_string()
 }
 
-type AboutColumns = (Option<i64>, Option<String>, Option<String>, i64);
+type AboutColumns = (Option<i64>, Option<Timestamp>, Option<Timestamp>, i64);
 
 fn about_columns(about: About) -> AboutColumns {
     match about {
         About::Event(seq) => (Some(seq), None, None, 1),
-        About::Ticks { first, last, count } => (None, Some(first.to_string()), Some(last.to_string()), count),
+        About::Ticks { first, last, count } => (None, Some(first), Some(last), count),
     }
 }
 

@@ -2,6 +2,8 @@
 -- and of overlap ($3), waiting ones by those of supersede ($2), and the owners of
 -- dedup keys ($4). Nothing is locked: whoever completes one of them is not waited
 -- for.
+-- (An array, not a join: a join is planned for few rows, and then reads all there
+-- are.)
 with met as materialized (
     select i.id from hearken.inbox_items i
     where i.open_key is not null and i.open_key = any ($1::bytea[]) and i.state in ('waiting', 'leased', 'failed')
@@ -17,5 +19,5 @@ with met as materialized (
 select i.id, i.state, i.event_seq, i.tick, i.due_at, i.created_at, i.routine, i.version, i.item, i.queue, i.dedup_key,
        i.open_key, i.supersede_key, i.overlap_key, i.chain
 from hearken.inbox_items i
-join met on met.id = i.id
+where i.id = any (array(select m.id from met m))
 order by i.id

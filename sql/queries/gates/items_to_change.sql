@@ -14,7 +14,6 @@ with met as materialized (
 select i.id,
        case when jsonb_typeof(i.context -> 'items') = 'array' then jsonb_array_length(i.context -> 'items') else 1 end
 from hearken.inbox_items i
-join met on met.id = i.id
-where i.state in ('waiting', 'failed')
+where i.id = any (array(select m.id from met m)) and i.state in ('waiting', 'failed')
 order by i.id
 for update of i skip locked
