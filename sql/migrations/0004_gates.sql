@@ -51,7 +51,7 @@ create unique index inbox_items_open_key_idx on hearken.inbox_items (open_key)
     where open_key is not null and state in ('waiting', 'leased', 'failed');
 -- Finds what a new item supersedes.
 create index inbox_items_supersede_key_idx on hearken.inbox_items (supersede_key)
-    where supersede_key is not null and state in ('waiting', 'failed');
+    where supersede_key is not null and state in ('waiting', 'leased', 'failed');
 -- Finds what overlaps.
 create index inbox_items_overlap_key_idx on hearken.inbox_items (overlap_key)
     where overlap_key is not null and state in ('waiting', 'leased', 'failed');
@@ -419,7 +419,8 @@ create table hearken.paused (
     paused_by  text not null default session_user,
     reason     text,
 
-    constraint paused_pkey primary key (routine)
+    constraint paused_pkey primary key (routine),
+    constraint paused_routine_is_a_name check (routine ~ '^[A-Za-z0-9._-]{1,48}$')
 );
 
 comment on table hearken.paused is 'Routines which pause: their events become decisions, their ticks and held drafts wait. See hearken.pause() and hearken.resume().';
@@ -502,9 +503,12 @@ begin
         waits_overlap = false,
         phase = case when h.phase = 'queued' then 'accepted' else h.phase end,
         -- The item it waits for has the key, and of one key only one is open. The
-        -- key is made anew from the request, which therefore forgets it as well.
+        -- key is made anew from the request, whose window therefore is another one.
+        -- (Without the dedup it would not be known that it may be a list.)
         open_key = case when h.waits_open then null else h.open_key end,
-        request = case when h.waits_open then (h.request::jsonb - 'dedup')::json else h.request end
+        request = case when h.waits_open
+                       then jsonb_set(h.request::jsonb, '{dedup,window}', '"forever"')::json
+                       else h.request end
     where h.id = release_held.id;
     if not found then
         return 'gone';

@@ -140,24 +140,30 @@ async fn cancel(args: &CancelArgs) -> anyhow::Result<ExitCode> {
     }
     let mut answers = Vec::new();
     for id in &args.ids {
-        answers.push((*id, overview::cancel_held(&session, *id, reason).await.map_err(of_schema)?));
+        let answer = overview::cancel_held(&session, *id, reason).await.map_err(of_schema)?;
+        answers.push((*id, answer, "cancelled"));
     }
-    told(&answers, "cancelled")
+    told(&answers)
 }
 
 async fn release(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
     let session = args.config.connect().await?;
     let mut answers = Vec::new();
     for id in &args.ids {
-        answers.push((*id, overview::release_held(&session, *id).await.map_err(of_schema)?));
+        let answer = overview::release_held(&session, *id).await.map_err(of_schema)?;
+        // It is done, and this is a remark on it: without the grants it is left out.
+        let paused =
+            answer == Answer::Done && overview::waits_for_resume(&session, *id).await.unwrap_or_default();
+        let done = if paused { "released; it goes on when the routine is resumed" } else { "released" };
+        answers.push((*id, answer, done));
     }
-    told(&answers, "released")
+    told(&answers)
 }
 
-/// Says of each draft what became of it.
-fn told(answers: &[(i64, Answer)], done: &str) -> anyhow::Result<ExitCode> {
+/// Says of each draft what became of it, in these words if it was done.
+fn told(answers: &[(i64, Answer, &str)]) -> anyhow::Result<ExitCode> {
     let mut all_done = true;
-    for (id, answer) in answers {
+    for (id, answer, done) in answers {
         match answer {
             Answer::Done => say(&format!("{id} {done}\n"))?,
             Answer::Gone => {

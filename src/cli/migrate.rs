@@ -30,6 +30,11 @@ pub fn run(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
         print!("{}", migrate::script());
         return Ok(ExitCode::SUCCESS);
     }
+    // A migration says whom it waits for, and may wait for long.
+    let remarks = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
+    let plain = remarks.without_time().with_level(false).with_target(false).with_ansi(false);
+    // If there is a log already, they are in that.
+    let _ = plain.try_init();
     let config = args.config.load()?;
     let options = ConnectOptions::resolve(config.database_url()?.as_deref(), &environment)?;
     runtime()?.block_on(async {

@@ -4,6 +4,7 @@ use crate::daemon::load::{LoadError, load_dir};
 use crate::rules::problem::{Problem, Problems};
 use crate::rules::routine::Trigger;
 use crate::rules::schedule::cron::Cron;
+use crate::rules::schedule::days::{Days, parse_time};
 use crate::rules::schedule::every::Every;
 use crate::rules::schedule::policy::{DstPolicy, GapPolicy, RepeatPolicy};
 use crate::rules::schedule::zone::parse_zone;
@@ -32,7 +33,11 @@ pub struct NextArgs {
     /// A period instead of a routine's schedule, such as `15m`.
     #[arg(long, value_name = "DURATION")]
     every: Option<String>,
-    /// The zone of --cron, an IANA name; UTC if not given.
+    /// A time of day such as `09:00`, with --every in whole days, which are counted
+    /// from 1 January 1970.
+    #[arg(long, value_name = "TIME", requires = "every", conflicts_with_all = ["routine", "cron"])]
+    time: Option<String>,
+    /// The zone of --cron and --time, an IANA name; UTC if not given.
     #[arg(long, value_name = "ZONE")]
     tz: Option<String>,
     /// What times do which do not exist on a day: after (the gap, if not given) or skip.
@@ -160,8 +165,21 @@ fn timing(args: &NextArgs) -> Result<Option<Timing>, Failure> {
     }
     match args.every.as_deref().map(Every::parse) {
         None => Ok(None),
-        Some(Ok(every)) => Ok(Some(Timing::Every(every))),
+        Some(Ok(every)) => every_so_often(every, args.time.as_deref()).map(Some),
         Some(Err(error)) => usage(error),
+    }
+}
+
+/// A period, or a time of day each period.
+fn every_so_often(every: Every, time: Option<&str>) -> Result<Timing, Failure> {
+    let Some(text) = time else { return Ok(Timing::Every(every)) };
+    let time = match parse_time(text) {
+        Ok(time) => time,
+        Err(error) => return usage(error),
+    };
+    match Days::new(every, time) {
+        Ok(days) => Ok(Timing::Days(days)),
+        Err(error) => usage(error),
     }
 }
 
@@ -193,7 +211,10 @@ fn listed_routines(args: &NextArgs) -> Result<Vec<Listed>, Failure> {
         Some(wanted) if listed.is_empty() => {
             let near = closest(wanted, set.routines.iter().map(|routine| routine.name.as_str()));
             let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            usage(format_args!("there is no routine `{wanted}`{near}"))
+            usage(format_args!(
+                "there is no routine `{wanted}`{near}\nhelp: only files are read here; `hearken status` has the \
+                 next ticks of routines from the database, too"
+            ))
         }
         _ => Ok(listed),
     }

@@ -9,6 +9,7 @@ use crate::rules::routine::{self, Trigger};
 use crate::rules::schedule::merged;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 /// More schedules than these are not worked out: each routine is read anew.
@@ -33,9 +34,20 @@ pub struct StatusArgs {
 struct Report {
     #[serde(flatten)]
     overview: Overview,
-    /// The next ticks of routines which are not paused; none, if there are too
-    /// many schedules to work them out.
-    ticks: Option<Vec<NextTick>>,
+    /// The next ticks of routines which are not paused.
+    ticks: Ticks,
+}
+
+/// The next ticks, or why there are none to show; those are null in JSON.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Ticks {
+    /// The first of them, in order.
+    Known(Vec<NextTick>),
+    /// There are more than [`SCHEDULES_MAX`] schedules to work them out of.
+    TooMany,
+    /// The schedules could not be read in time.
+    NotInTime,
 }
 
 /// A tick which is to come.
@@ -66,9 +78,17 @@ async fn report(args: &StatusArgs) -> anyhow::Result<Report> {
     let session = args.config.connect().await?;
     let overview = overview::overview(&session).await.map_err(of_schema)?;
     let schedules = overview::schedules(&session, SCHEDULES_MAX as i64 + 1).await.map_err(of_schema)?;
-    let paused = |name: &str| overview.paused.iter().any(|pause| pause.routine == name);
-    let ticks = (schedules.len() <= SCHEDULES_MAX).then(|| next_ticks(&schedules, paused));
+    let ticks = ticks(&overview, schedules.as_deref());
     Ok(Report { overview, ticks })
+}
+
+fn ticks(overview: &Overview, schedules: Option<&[ScheduleState]>) -> Ticks {
+    let paused: HashSet<&str> = overview.paused.iter().map(|pause| pause.routine.as_str()).collect();
+    match schedules {
+        None => Ticks::NotInTime,
+        Some(schedules) if schedules.len() > SCHEDULES_MAX => Ticks::TooMany,
+        Some(schedules) => Ticks::Known(next_ticks(schedules, |name| paused.contains(name))),
+    }
 }
 
 /// The first of the ticks which are to be dealt with.

@@ -22,6 +22,8 @@ pub struct Caution {
     pub care: Care,
     /// The last error.
     pub trouble: Option<String>,
+    /// The held draft which was tried alone.
+    pub alone: Option<i64>,
     strikes: u32,
     in_pass: bool,
 }
@@ -34,8 +36,10 @@ pub struct Cautions {
     pub log: Caution,
     /// Over ticks.
     pub ticks: Caution,
-    /// Over held drafts.
-    pub held: Caution,
+    /// Over held drafts which are due.
+    pub due: Caution,
+    /// Over held drafts whose item was closed.
+    pub free: Caution,
 }
 
 /// Kinds of passes.
@@ -45,8 +49,10 @@ pub enum Batch {
     Log,
     /// Over ticks.
     Ticks,
-    /// Over held drafts.
-    Held,
+    /// Over held drafts which are due.
+    Due,
+    /// Over held drafts whose item was closed.
+    Free,
 }
 
 impl Cautions {
@@ -55,14 +61,15 @@ impl Cautions {
         match batch {
             Batch::Log => &mut self.log,
             Batch::Ticks => &mut self.ticks,
-            Batch::Held => &mut self.held,
+            Batch::Due => &mut self.due,
+            Batch::Free => &mut self.free,
         }
     }
 
     /// A session was lost while others work: it counts against the batch which was
     /// at work, and one which does that again and again is handled with more care.
     pub fn lost(&mut self, error: &PgError) {
-        for caution in [&mut self.log, &mut self.ticks, &mut self.held] {
+        for caution in [&mut self.log, &mut self.ticks, &mut self.due, &mut self.free] {
             caution.lost(error);
             caution.suspect();
         }
@@ -71,7 +78,7 @@ impl Cautions {
 
 impl Default for Caution {
     fn default() -> Self {
-        Self { care: Care::Together, trouble: None, strikes: 0, in_pass: false }
+        Self { care: Care::Together, trouble: None, alone: None, strikes: 0, in_pass: false }
     }
 }
 

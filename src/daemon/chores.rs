@@ -26,7 +26,7 @@ const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 /// How many keys and uses which have run out are removed at once, and how often in
 /// a row.
 const PRUNED_MAX: i32 = 5_000;
-const PRUNES_MAX: u32 = 100;
+const PRUNES_MAX: u32 = 1_000;
 /// The same, after one which failed.
 const PARTITIONS_RETRY: Duration = Duration::from_secs(60);
 

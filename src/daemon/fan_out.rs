@@ -13,6 +13,7 @@ use crate::pg::dead::LetterKind;
 use crate::pg::each::{Asked, EachQueries, Failure, OfTheMoment, Rows, patience};
 use crate::pg::enqueue::{Advance, Writer};
 use crate::pg::error::{PgError, Policy};
+use crate::pg::gates::Timers;
 use crate::pg::log::{Claimed, Page};
 use crate::pg::schedules;
 use crate::pg::session::Session;
@@ -166,6 +167,8 @@ pub struct Redriven {
     pub answered: usize,
     /// Whether some still wait.
     pub left: bool,
+    /// When held drafts are to be looked at.
+    pub timers: Timers,
 }
 
 /// Asks again for events whose routine waited for a grant or a table. Those of
@@ -201,7 +204,7 @@ pub async fn redrive(
     }
     if done.is_empty() {
         rollback(session).await?;
-        return Ok(Redriven { answered: 0, left: offered > 0 });
+        return Ok(Redriven { answered: 0, left: offered > 0, timers: Timers::default() });
     }
     let verdicts = writer.enqueue_each(session, &work.drafts).await?;
     if let Some(error) = of_the_moment(&verdicts) {
@@ -218,7 +221,7 @@ pub async fn redrive(
     through.queues.iter().for_each(|queue| sending.ring_for(queue));
     sending.commit(&work.decisions, &work.letters, Advance::Nowhere).await?;
     let left = done.len() < offered || offered >= max;
-    Ok(Redriven { answered: done.len(), left })
+    Ok(Redriven { answered: done.len(), left, timers: through.timers })
 }
 
 fn by_routine(force: &Force, letters: Vec<Unanswered>) -> Vec<(&Routine, Vec<Unanswered>)> {

@@ -11,7 +11,7 @@ use super::pass::{Care, SOURCE};
 use super::ticks;
 use crate::pg::dead::Decision;
 use crate::pg::enqueue::{Enqueued, Verdict, Writer, about_cause};
-use crate::pg::error::PgError;
+use crate::pg::error::{PgError, Policy};
 use crate::pg::gates::{Gates, Queue, Timers};
 use crate::pg::session::Session;
 use crate::rules::event::Event;
@@ -36,6 +36,20 @@ pub(super) struct Through {
     pub(super) queues: Vec<QueueName>,
     /// When held drafts are to be looked at, as far as this pass knows.
     pub(super) timers: Timers,
+}
+
+impl Through {
+    fn add(&mut self, other: Self) {
+        self.enqueued += other.enqueued;
+        self.held += other.held;
+        self.stopped += other.stopped;
+        self.queues.extend(other.queues);
+        let next = [self.timers.next, other.timers.next];
+        self.timers.next = next.into_iter().flatten().min();
+        if other.timers.queue == Queue::Waiting {
+            self.timers.queue = Queue::Waiting;
+        }
+    }
 }
 
 /// A pass which has drafts for the gates.
@@ -64,6 +78,18 @@ impl GatePass<'_> {
         let drafts = std::mem::take(&mut plan.gated);
         let drafts = self.taken(drafts, plan, events).await?;
         let gates = self.writer.gates(self.session).await?;
+        if self.care < Care::Alone {
+            return self.judge(gates, drafts, plan).await;
+        }
+        let mut through = Through::default();
+        for planned in drafts {
+            through.add(self.judge_alone(gates, planned, plan, events).await?);
+        }
+        Ok(through)
+    }
+
+    /// Lets drafts through the gates, all together.
+    async fn judge(&self, gates: &Gates, drafts: Vec<Planned>, plan: &mut Plan) -> Result<Through, PgError> {
         let (mut state, now) = gates.know(self.session, &drafts, self.about).await?;
         failpoint::hit("gates.loaded");
         let mut notes = state.release_due(now);
@@ -71,6 +97,34 @@ impl GatePass<'_> {
             notes.extend(state.offer(planned, now));
         }
         self.write(gates, state, notes, plan).await
+    }
+
+    /// Lets one draft through the gates, behind a savepoint: what it would change may
+    /// be refused though it was taken by itself, the list it is added to, say.
+    async fn judge_alone(
+        &self,
+        gates: &Gates,
+        planned: Planned,
+        plan: &mut Plan,
+        events: &[&Event],
+    ) -> Result<Through, PgError> {
+        let client = self.session.client();
+        client.batch_execute("savepoint gate").await?;
+        let (draft, said) = (planned.draft.clone(), plan.decisions.len());
+        let error = match self.judge(gates, vec![planned], plan).await {
+            Ok(through) => {
+                client.batch_execute("release savepoint gate").await?;
+                return Ok(through);
+            }
+            Err(error) => error,
+        };
+        let (Policy::Refused | Policy::Blocked, Some(answer)) = (error.policy(), error.answer()) else {
+            return Err(error);
+        };
+        client.batch_execute("rollback to savepoint gate; release savepoint gate").await?;
+        plan.decisions.truncate(said);
+        plan.refuse(source_of(draft.cause), &draft, &answer.sqlstate, &answer.message, events);
+        Ok(Through::default())
     }
 
     /// Writes down what the gates said and changed.
@@ -86,6 +140,8 @@ impl GatePass<'_> {
         let mut changes = state.into_changes();
         through.enqueued.created = changes.created.len() as u64;
         through.queues = changes.created.iter().map(|item| item.draft.queue.clone()).collect();
+        // A worker may have passed over what was locked to be changed.
+        through.queues.extend(changes.appended.iter().map(|item| item.draft.queue.clone()));
         through.queues.extend(changes.replaced.iter().map(|item| item.draft.queue.clone()));
         through.queues.sort_unstable();
         through.queues.dedup();

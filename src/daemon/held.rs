@@ -12,7 +12,7 @@ use super::outcome::Plan;
 use super::pass::{Care, Done, rollback};
 use crate::pg::enqueue::{Advance, Verdict};
 use crate::pg::error::PgError;
-use crate::pg::gates::{Queue, Ready, Timers, Which, drop_spoilt};
+use crate::pg::gates::{HeldLimits, Queue, Ready, Timers, Which, drop_spoilt};
 use crate::rules::gate::State;
 use crate::rules::item::ItemDraft;
 use jiff::Timestamp;
@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 /// rings as writers of events do, and each look of ours includes these drafts; but
 /// an item can be closed by hand.
 const QUEUE_EVERY: Duration = Duration::from_secs(5);
+/// Between two of them at least, while the log is looked at all the time.
+const QUEUE_PAUSE: Duration = Duration::from_millis(20);
+/// The same, while somebody else has the rows which are due.
+const LOCKED_EVERY: Duration = Duration::from_millis(500);
 /// Between two looks while none does.
 const QUIET_EVERY: Duration = Duration::from_secs(60);
 
@@ -46,7 +50,16 @@ impl HeldClock {
 
     /// The log was looked at: with it goes a look at what waits for items, as the
     /// doorbell's protocol wants.
+    /// While the daemon is awake and looks all the time, it is enough now and then.
     pub(super) fn looked(&mut self) {
+        if self.timers.queue == Queue::Waiting {
+            self.next_look = self.next_look.min(Instant::now() + QUEUE_PAUSE);
+        }
+    }
+
+    /// The lock of the doorbell was granted: somebody may have closed an item in
+    /// silence.
+    pub(super) fn granted(&mut self) {
         if self.timers.queue == Queue::Waiting {
             self.ask();
         }
@@ -73,7 +86,7 @@ impl HeldClock {
     pub(super) fn wait_a_while(&mut self, now: Timestamp) {
         if self.is_due(now) {
             self.timers.next = None;
-            self.next_look = Instant::now() + QUEUE_EVERY;
+            self.next_look = Instant::now() + LOCKED_EVERY;
         }
     }
 
@@ -99,16 +112,26 @@ impl HeldClock {
     }
 }
 
-/// How many held drafts one pass takes.
-const HELD_MAX: i64 = 1_000;
+/// How many held drafts one pass takes, how large they may be together, and how many
+/// they may be made of.
+const LIMITS: HeldLimits = HeldLimits { rows: 1_000, bytes: 4 << 20, drafts: 5_000 };
 
 /// How a pass over held drafts ended.
 #[derive(Clone, Debug)]
 pub(super) enum HeldEnd {
     /// There was nothing to let go on.
     Nothing(Timestamp),
-    /// Some went on; there may be more.
-    Worked(Done, Timestamp),
+    /// Some went on.
+    Worked(Done, Timestamp, Left),
+}
+
+/// Whether a pass took as many as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It did: there may be more.
+    More,
+    /// It did not.
+    Less,
 }
 
 /// A pass over held drafts.
@@ -117,6 +140,8 @@ pub(super) struct HeldPass<'a> {
     pub(super) gates: GatePass<'a>,
     /// Which drafts.
     pub(super) which: Which,
+    /// Routines which are there and cannot be used for now: their drafts wait.
+    pub(super) resting: &'a [String],
 }
 
 impl HeldPass<'_> {
@@ -126,13 +151,26 @@ impl HeldPass<'_> {
     ///
     /// Of the database. Nothing was written then, and the transaction is to be
     /// rolled back.
-    pub(super) async fn run(&self) -> Result<HeldEnd, PgError> {
+    pub(super) async fn run(&self, alone: &mut Option<i64>) -> Result<HeldEnd, PgError> {
         let began = Instant::now();
         let GatePass { session, writer, care, .. } = self.gates;
         let gates = writer.gates(session).await?;
         session.client().batch_execute("begin").await?;
-        let max = if care < Care::OneEvent { HELD_MAX } else { 1 };
-        let Ready { mut state, now, count, spoilt } = gates.ready(session, self.which, max).await?;
+        let rows = if care < Care::OneEvent { LIMITS.rows } else { 1 };
+        let (chosen, clock) =
+            gates.choose(session, self.which, HeldLimits { rows, ..LIMITS }, self.resting).await?;
+        let Some(first) = chosen.first().map(|chosen| chosen.id) else {
+            rollback(session).await?;
+            return Ok(HeldEnd::Nothing(clock));
+        };
+        // Only the one which failed alone is set aside untried.
+        if care == Care::SetAside && *alone == Some(first) {
+            return self.bury(first, clock).await;
+        }
+        if care >= Care::OneEvent {
+            *alone = Some(first);
+        }
+        let Ready { mut state, now, count, spoilt } = gates.ready(session, &chosen).await?;
         if count == 0 && spoilt.is_empty() {
             rollback(session).await?;
             return Ok(HeldEnd::Nothing(now));
@@ -150,6 +188,7 @@ impl HeldPass<'_> {
         queues.iter().for_each(|queue| sending.ring_for(queue));
         sending.commit(&plan.decisions, &plan.letters, Advance::Nowhere).await?;
         failpoint::hit("held.committed");
+        let more = i64::try_from(chosen.len()).unwrap_or(i64::MAX) >= LIMITS.rows;
         let done = Done {
             events: 0,
             enqueued,
@@ -163,7 +202,18 @@ impl HeldPass<'_> {
             plan: judged - claim,
             commit: began.elapsed() - judged,
         };
-        Ok(HeldEnd::Worked(done, now))
+        let more = if more { Left::More } else { Left::Less };
+        Ok(HeldEnd::Worked(done, now, more))
+    }
+
+    /// Sets a draft aside which cannot go on, without touching anything else.
+    async fn bury(&self, id: i64, now: Timestamp) -> Result<HeldEnd, PgError> {
+        let GatePass { session, writer, trouble, .. } = self.gates;
+        let why = trouble.unwrap_or("the connection was lost whenever it was tried").to_owned();
+        drop_spoilt(session, &[(id, why)]).await?;
+        writer.begin(session, "held").commit(&[], &[], Advance::Nowhere).await?;
+        let done = Done { dead: 1, ..Done::default() };
+        Ok(HeldEnd::Worked(done, now, Left::Less))
     }
 
     /// With care, those which the inbox would refuse become dead letters, and are

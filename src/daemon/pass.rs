@@ -221,7 +221,11 @@ impl LogPass<'_> {
         }
         failpoint::hit("pass.planned");
         let planned = work.began.elapsed();
-        let mut through = self.gates(page.now).run(&mut plan, &[]).await?;
+        let mut through = match self.gates(page.now).run(&mut plan, &[]).await {
+            Ok(through) => through,
+            // If drafts were refused before, it only says that the transaction failed.
+            Err(error) => return Err(sending.failed().await.unwrap_or(error)),
+        };
         through.queues.iter().for_each(|queue| sending.ring_for(queue));
         let advance = Advance::Log(page.next.as_ref());
         through.enqueued += sending.commit(&plan.decisions, &plan.letters, advance).await?;

@@ -47,7 +47,7 @@ pub struct Reloader {
     folder: PathBuf,
     /// The files which were last good.
     files: RoutineSet,
-    rows: watch::Receiver<Rows>,
+    rows: watch::Receiver<Arc<Rows>>,
     /// Rows which a file of their name hides, as they were told last.
     hidden: Vec<RoutineName>,
     status: Arc<Status>,
@@ -60,10 +60,10 @@ pub struct Reloader {
 pub fn begin(
     folder: PathBuf,
     files: RoutineSet,
-    rows: watch::Receiver<Rows>,
+    rows: watch::Receiver<Arc<Rows>>,
     status: Arc<Status>,
 ) -> (Reloader, watch::Receiver<Arc<Force>>) {
-    let (set, hidden) = files.with_rows(&rows.borrow());
+    let (set, hidden) = together(&files, &rows.borrow());
     tell(&status, &set);
     tell_hidden(&status, &hidden);
     let (force_to, force_from) = watch::channel(force(set));
@@ -114,12 +114,13 @@ impl Reloader {
     /// Puts files and rows in force, if they are others than before.
     async fn put_together(&mut self) {
         let rows = self.rows.borrow_and_update().clone();
-        let (set, hidden) = self.files.with_rows(&rows);
+        let (set, hidden) = together(&self.files, &rows);
         if hidden != self.hidden {
             tell_hidden(&self.status, &hidden);
             self.hidden = hidden;
         }
-        if self.force_to.borrow().set.hash == set.hash {
+        let same = |force: &Force| force.set.hash == set.hash && force.set.refused == set.refused;
+        if same(&self.force_to.borrow()) {
             return;
         }
         tell(&self.status, &set);
@@ -128,6 +129,11 @@ impl Reloader {
             self.force_to.send_replace(force);
         }
     }
+}
+
+/// Files and rows as one set, and the rows which files hide.
+fn together(files: &RoutineSet, rows: &Rows) -> (RoutineSet, Vec<RoutineName>) {
+    files.with_rows(&rows.routines, &rows.refused)
 }
 
 /// A watch on a folder which may be replaced by another.
@@ -187,13 +193,13 @@ async fn settle(changed: &mut mpsc::UnboundedReceiver<()>) {
 
 /// Says that a folder could not be read: in the log, the metrics, the status.
 pub fn complain(status: &Status, error: &LoadError) {
-    status.metrics.reload_failures.inc();
     let text = match error {
         LoadError::Io { source, .. } => format!("{error}: {source}"),
         LoadError::Problems(_) => error.to_string(),
     };
     // The same complaint once, not every poll.
     if status.complains_anew("routines", &text) {
+        status.metrics.reload_failures.inc();
         tracing::error!("the routines cannot be read; the last good set stays in force\n{text}");
     }
 }

@@ -2,7 +2,8 @@
 //! now and then, and at once when somebody notifies.
 //!
 //! A row which cannot be used disables itself and nothing else: it is said once
-//! for each version of it, and counted. If a whole source cannot be read, what it
+//! for each version of it, and counted. Its name goes along with those which can,
+//! so that what is kept for it waits. If a whole source cannot be read, what it
 //! gave last stays in force, loudly; a daemon which starts takes that from the
 //! set which was last recorded, so that a table which is away for a moment takes
 //! no schedule and no held draft with it.
@@ -11,34 +12,49 @@
 //! another thread, and only those which changed.
 
 mod digest;
+mod source;
 mod watching;
 
 pub use watching::watch_sources;
 
-use self::digest::{Digest, Known, digest};
+use self::source::Source;
 use super::status::{RowLabels, Status};
-use crate::config::{Config, RoutineSource};
+use crate::config::Config;
 use crate::pg::error::PgError;
-use crate::pg::routine_rows::{self, RowsError};
+use crate::pg::routine_rows;
 use crate::pg::session::Session;
 use crate::rules::name::RoutineName;
 use crate::rules::routine::Routine;
-use crate::rules::routine::rows::{self, RowSourceName, Trust};
-use crate::rules::sql::Sql;
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// All routines of all sources.
-pub type Rows = Arc<Vec<Arc<Routine>>>;
-
 /// The part of the status which speaks about sources.
 const PART: &str = "routine sources";
-/// One read may take so long; then its session is given up.
-const READ_WITHIN: Duration = Duration::from_secs(90);
-/// So many rows which cannot be used are shown one by one, in log and status.
-const SHOWN_MAX: usize = 20;
+/// A statement of a source may take so long.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+/// While a daemon starts: it works for nobody meanwhile, and has what the source
+/// gave last.
+const BEGIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// What all sources give, as far as they could be read.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// The routines which can be used.
+    pub routines: Vec<Arc<Routine>>,
+    /// The full names of rows which are there, or may be, and cannot be used.
+    pub refused: Vec<RoutineName>,
+}
+
+impl Rows {
+    /// Whether these are the same, row by row.
+    fn is(&self, other: &Self) -> bool {
+        let mut pairs = self.routines.iter().zip(&other.routines);
+        self.routines.len() == other.routines.len()
+            && pairs.all(|(a, b)| Arc::ptr_eq(a, b))
+            && self.refused == other.refused
+    }
+}
 
 /// The sources of the settings, and what they gave.
 #[derive(Debug)]
@@ -46,40 +62,11 @@ pub struct Sources {
     list: Vec<Source>,
 }
 
-/// A source, and what it gave when it could last be read.
-#[derive(Debug)]
-struct Source {
-    trust: Trust,
-    sql: Sql,
-    refresh: Duration,
-    max: u32,
-    known: HashMap<String, Known>,
-    routines: Vec<Arc<Routine>>,
-    /// Rows which cannot be used, and why in a line.
-    refused: BTreeMap<String, String>,
-    /// Why it cannot be read at present.
-    trouble: Option<String>,
-    was_read: bool,
-    due: Instant,
-}
-
 impl Sources {
     /// The sources of the settings, none of them read yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let source = |(name, source): (&RowSourceName, &RoutineSource)| Source {
-            trust: source.trust(name),
-            sql: source.sql.clone(),
-            refresh: source.refresh,
-            max: source.max,
-            known: HashMap::new(),
-            routines: Vec::new(),
-            refused: BTreeMap::new(),
-            trouble: None,
-            was_read: false,
-            due: Instant::now(),
-        };
-        Self { list: config.routines.iter().map(source).collect() }
+        Self { list: config.routines.iter().map(|(name, source)| Source::new(name, source)).collect() }
     }
 
     /// The sources of the settings, read for the first time. One which cannot be
@@ -87,7 +74,8 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// If the session is lost: then it is to be done again.
+    /// Of the database: then it is to be done again. Not that a source cannot be
+    /// read.
     pub async fn begin(
         config: &Config,
         session: &Session,
@@ -95,11 +83,15 @@ impl Sources {
         status: &Status,
     ) -> Result<Self, PgError> {
         let mut sources = Self::new(config);
-        if !sources.is_empty() {
-            if !sources.read_due(session, status).await {
+        for place in sources.due() {
+            if !sources.read(place, session, BEGIN_WITHIN, status).await {
                 return Err(PgError::lost("the session which read the sources of routines"));
             }
-            sources.fall_back(last);
+        }
+        if sources.list.iter().any(|source| !source.was_read) {
+            let kept = routine_rows::names_kept(session).await?;
+            sources.fall_back(last, &kept);
+            sources.tell(status);
         }
         Ok(sources)
     }
@@ -110,58 +102,41 @@ impl Sources {
         self.list.is_empty()
     }
 
-    /// The routines of all sources, as far as they could be read.
+    /// What all sources give, as far as they could be read.
     #[must_use]
-    pub fn rows(&self) -> Rows {
-        Arc::new(self.list.iter().flat_map(|source| source.routines.iter().cloned()).collect())
+    pub fn rows(&self) -> Arc<Rows> {
+        Arc::new(Rows {
+            routines: self.list.iter().flat_map(|source| source.routines.iter().cloned()).collect(),
+            refused: self.list.iter().flat_map(Source::refused_names).collect(),
+        })
     }
 
-    /// Reads what is due. Of a source which cannot be read the last good rows
-    /// stay. False, if the session is lost: the others are still due then.
-    async fn read_due(&mut self, session: &Session, status: &Status) -> bool {
+    /// Which sources are due. Those which failed last come last, so that one which
+    /// hangs keeps nobody waiting but itself.
+    fn due(&self) -> Vec<usize> {
         let now = Instant::now();
-        let mut alive = true;
-        for source in self.list.iter_mut().filter(|source| source.due <= now) {
-            let reading = routine_rows::read(session, &source.sql, source.max);
-            let read = match tokio::time::timeout(READ_WITHIN, reading).await {
-                Ok(read) => read,
-                Err(_) => {
-                    alive = false;
-                    Err(RowsError::Columns(format!("it was silent for {} s", READ_WITHIN.as_secs())))
-                }
-            };
-            match read {
-                Ok(rows) => source.take(rows).await,
-                // Not its fault, and it is read again soon.
-                Err(_) if session.is_closed() => {}
-                Err(error) => source.trouble = Some(error.to_string()),
-            }
-            if !alive || session.is_closed() {
-                alive = false;
-                break;
-            }
-            source.due = Instant::now() + source.refresh;
-        }
+        let due = self.list.iter().enumerate().filter(|(_, source)| source.due <= now);
+        let mut due: Vec<(bool, usize)> =
+            due.map(|(place, source)| (source.trouble.is_some(), place)).collect();
+        due.sort_unstable();
+        due.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// Reads a source. If it cannot be read, its last good rows stay. False, if the
+    /// session is lost: then it is still due.
+    async fn read(&mut self, place: usize, session: &Session, within: Duration, status: &Status) -> bool {
+        let Some(source) = self.list.get_mut(place) else { return true };
+        let alive = source.read(session, within).await;
         self.tell(status);
         alive
     }
 
     /// Gives the sources which could not be read what they gave when the set of
-    /// these names and texts was in force, under the trust of today.
-    fn fall_back(&mut self, texts: &[(String, String)]) {
+    /// these names and texts was in force, under the trust of today. What is
+    /// `kept` for other routines which may be rows of theirs is to wait.
+    fn fall_back(&mut self, texts: &[(String, String)], kept: &[String]) {
         for source in self.list.iter_mut().filter(|source| !source.was_read) {
-            let own = source.trust.source.as_str();
-            let is_own = |text: &str| rows::source_of(text).is_some_and(|source| source == own);
-            for (name, text) in texts.iter().filter(|(_, text)| is_own(text)) {
-                let routine = RoutineName::parse(name).ok();
-                let routine = routine.and_then(|name| rows::check(&source.trust, &name, text).0);
-                source.routines.extend(routine.map(Arc::new));
-            }
-            tracing::warn!(
-                routines.source = own,
-                routines.count = source.routines.len(),
-                "this source of routines could not be read; what it gave last is in force"
-            );
+            source.fall_back(texts, kept);
         }
     }
 
@@ -183,14 +158,15 @@ impl Sources {
         self.list.iter().map(|source| source.due).min().unwrap_or(far)
     }
 
-    /// Says how the sources are: in the status, the metrics and, if it is news, the log.
-    fn tell(&self, status: &Status) {
+    /// Says how the sources are: in the status, and, if it is news, in the log and
+    /// the count of failures.
+    fn tell(&mut self, status: &Status) {
         let facts: serde_json::Map<String, Value> =
-            self.list.iter().map(|source| (source.trust.source.to_string(), source.fact())).collect();
+            self.list.iter().map(|source| (source.name().to_string(), source.fact())).collect();
         status.fact("routine_sources", facts);
         for source in &self.list {
             let count = |state: &'static str, count: usize| {
-                let labels = RowLabels { source: source.trust.source.to_string(), state };
+                let labels = RowLabels { source: source.name().to_string(), state };
                 let gauge = status.metrics.routine_rows.get_or_create_owned(&labels);
                 gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
             };
@@ -199,54 +175,14 @@ impl Sources {
         }
         let troubles: Vec<String> = self.list.iter().filter_map(Source::complaint).collect();
         if troubles.is_empty() {
-            return status.well(PART);
+            status.well(PART);
+        } else {
+            status.trouble(PART, troubles.join("; "));
         }
-        status.metrics.reload_failures.inc();
-        let text = troubles.join("; ");
-        if status.complains_anew(PART, &text) {
-            tracing::error!("a source of routines cannot be read; what it gave last stays in force: {text}");
+        for news in self.list.iter_mut().filter_map(Source::news) {
+            status.metrics.reload_failures.inc();
+            tracing::error!("a source of routines cannot be read; what it gave last stays in force: {news}");
         }
-    }
-}
-
-impl Source {
-    /// Takes rows as they are now.
-    async fn take(&mut self, rows: Vec<rows::Row>) {
-        let (trust, known) = (self.trust.clone(), std::mem::take(&mut self.known));
-        // Thousands of rows take a while to parse, and the passes go on meanwhile.
-        let digested = tokio::task::spawn_blocking(move || digest(&trust, known, rows)).await;
-        let Ok(Digest { known, routines, refused, news }) = digested else {
-            self.trouble = Some("its rows could not be parsed: a bug of hearken".to_owned());
-            return;
-        };
-        for report in news.iter().take(SHOWN_MAX) {
-            let source = self.trust.source.as_str();
-            tracing::error!(routines.source = source, "a row cannot be used; the others go on\n{report}");
-        }
-        if news.len() > SHOWN_MAX {
-            let more = news.len() - SHOWN_MAX;
-            tracing::error!(routines.source = self.trust.source.as_str(), "{more} more rows cannot be used");
-        }
-        (self.known, self.routines, self.refused) = (known, routines, refused);
-        self.trouble = None;
-        self.was_read = true;
-    }
-
-    /// What is to be said of a source which cannot be read.
-    fn complaint(&self) -> Option<String> {
-        self.trouble.as_ref().map(|trouble| format!("`{}`: {trouble}", self.trust.source))
-    }
-
-    /// What `/status` says of it.
-    fn fact(&self) -> Value {
-        let problems = self.refused.iter().take(SHOWN_MAX);
-        let problems = problems.map(|(row, why)| json!({ "row": row, "problem": why })).collect::<Vec<_>>();
-        json!({
-            "used": self.routines.len(),
-            "refused": self.refused.len(),
-            "problems": problems,
-            "trouble": self.trouble,
-        })
     }
 }
 

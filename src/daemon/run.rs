@@ -1,18 +1,20 @@
 //! The life of a daemon: wait for the database, migrate, stand by, lead, and
 //! again from the beginning whenever something is lost.
 
+mod prepare;
+
+use self::prepare::prepare;
 use super::caution::Cautions;
-use super::load::{LoadError, load_dir, load_texts};
-use super::rows::{self, Sources};
+use super::load::{LoadError, load_dir};
+use super::rows;
 use super::status::{Role, Status};
 use super::term::{Environment, TermEnd, lead};
 use super::{http, reload};
-use crate::config::{Config, HttpListen, MigrateMode};
+use crate::config::{Config, HttpListen};
 use crate::pg::connect::ConnectOptions;
 use crate::pg::error::PgError;
 use crate::pg::session::{Session, SessionRole};
 use crate::pg::{migrate, registry};
-use crate::rules::routine::RoutineSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -90,105 +92,6 @@ pub async fn run(
 async fn stopping_too_long(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(STOP_WITHIN).await;
-}
-
-/// Waits for the database, brings the schema up to date, and settles which
-/// routines to begin with.
-async fn prepare(
-    config: &Config,
-    options: &ConnectOptions,
-    status: &Status,
-    loaded: Result<RoutineSet, LoadError>,
-) -> Result<(RoutineSet, Sources), RunError> {
-    let mut backoff = Backoff::new();
-    loop {
-        match prepare_once(config, options, status).await {
-            Ok((last, sources)) => {
-                status.well("database");
-                return settle_routines(status, loaded, last).map(|files| (files, sources));
-            }
-            Err(PrepareError::Fatal(error)) => return Err(error),
-            Err(PrepareError::Wait(error)) => {
-                status.trouble("database", error.to_string());
-                tracing::warn!(error = %error, database = %options.describe(), "waiting for the database");
-                backoff.pause().await;
-            }
-            Err(PrepareError::Schema(error)) => {
-                status.trouble("migrations", error.to_string());
-                tracing::warn!("{error}");
-                backoff.pause().await;
-            }
-        }
-    }
-}
-
-enum PrepareError {
-    Wait(PgError),
-    Schema(migrate::MigrateError),
-    Fatal(RunError),
-}
-
-impl From<PgError> for PrepareError {
-    fn from(error: PgError) -> Self {
-        Self::Wait(error)
-    }
-}
-
-type LastSet = Option<Vec<(String, String)>>;
-
-async fn prepare_once(
-    config: &Config,
-    options: &ConnectOptions,
-    status: &Status,
-) -> Result<(LastSet, Sources), PrepareError> {
-    let session = Session::open(options, SessionRole::Tool, None).await.map_err(PgError::from)?;
-    let sort = |error| match error {
-        migrate::MigrateError::Newer(_) | migrate::MigrateError::Drift(_) => {
-            PrepareError::Fatal(RunError::Migrate(error))
-        }
-        migrate::MigrateError::Database(error) => PrepareError::Wait(error),
-        migrate::MigrateError::Failed { source, .. } if source.is_of_the_moment() => {
-            PrepareError::Wait(source)
-        }
-        migrate::MigrateError::Failed { .. } => PrepareError::Fatal(RunError::Migrate(error)),
-        migrate::MigrateError::Missing(_) => PrepareError::Schema(error),
-    };
-    let missing = migrate::status(&session).await.map_err(sort)?.missing();
-    match config.daemon.migrate {
-        _ if missing.is_empty() => {}
-        MigrateMode::Off => return Err(PrepareError::Schema(migrate::MigrateError::Missing(missing))),
-        MigrateMode::Auto => {
-            let applied = migrate::run(&session).await.map_err(sort)?;
-            if !applied.is_empty() {
-                tracing::info!(migrations = ?applied, "the schema was brought up to date");
-            }
-        }
-    }
-    let last = registry::last_set(&session).await?;
-    // Rows belong to the first set already: without them their schedules would be
-    // forgotten, and their held drafts cancelled.
-    let sources = Sources::begin(config, &session, last.as_deref().unwrap_or_default(), status).await?;
-    Ok((last, sources))
-}
-
-/// Design: at start with a broken set, the last good one is taken; if there is
-/// none, there is nothing to run.
-fn settle_routines(
-    status: &Status,
-    loaded: Result<RoutineSet, LoadError>,
-    last: LastSet,
-) -> Result<RoutineSet, RunError> {
-    status.well("migrations");
-    match loaded {
-        Ok(set) => Ok(set),
-        Err(error) => {
-            let Some(Ok(set)) = last.map(|texts| load_texts(&texts)) else {
-                return Err(RunError::Routines(error));
-            };
-            reload::complain(status, &error);
-            Ok(set)
-        }
-    }
 }
 
 async fn keep_leading(environment: &mut Environment) {

@@ -39,6 +39,9 @@ use tokio::sync::watch;
 /// is cancelled: the load is sustained and the bells would make writers queue.
 const BUSY_LOOKS: u32 = 16;
 
+/// Before a pass is tried again which another one was in the way of.
+const TAKEN_PAUSE: Duration = Duration::from_millis(50);
+
 /// Why a term ended.
 #[derive(Debug)]
 pub enum TermEnd {
@@ -92,6 +95,8 @@ struct Term<'a> {
     paused: HashSet<RoutineName>,
     /// When held drafts are to be looked at.
     held: HeldClock,
+    /// Routines which are there and cannot be used for now: their held drafts wait.
+    resting: Vec<String>,
     rows: i64,
     echo: Option<(u64, Instant)>,
     chores: Chores,
@@ -194,6 +199,7 @@ impl<'a> Term<'a> {
             pauses,
             paused: HashSet::new(),
             held: HeldClock::begin(),
+            resting: Vec::new(),
             rows: i64::from(rows),
             echo: None,
             chores: Chores::due(),
@@ -206,15 +212,11 @@ impl<'a> Term<'a> {
     /// Puts a set of routines in force: recorded, and its schedules planned.
     async fn adopt(&mut self) -> Result<(), PgError> {
         registry::record_set(&self.work, &self.force.set).await?;
-        let names = self.force.set.routines.iter().map(|routine| &routine.name).collect();
-        let cancelled = gates::cancel_gone(&self.work, &names).await?;
-        if cancelled > 0 {
-            tracing::warn!(
-                held.cancelled = cancelled,
-                "held drafts of routines which were removed are cancelled"
-            );
-        }
-        let planned = schedules::adopt(&self.work, &ticks::fingerprints(&self.force)).await?;
+        let planned =
+            schedules::adopt(&self.work, &ticks::fingerprints(&self.force), &self.force.set.refused).await?;
+        self.cancel_gone().await?;
+        self.resting = self.force.set.refused.iter().map(|name| name.as_str().to_owned()).collect();
+        self.held.ask();
         self.planner.adopt(&self.force, &planned);
         self.queries.adopt(&self.force, &planned);
         self.each.retain(&self.force.set);
@@ -225,6 +227,26 @@ impl<'a> Term<'a> {
         let count = self.force.set.routines.len();
         tracing::info!(routines.count = count, routines.hash = %self.force.set.hash, "routines are in force");
         Ok(())
+    }
+
+    /// Cancels the held drafts of routines which are no more. What cannot be done now
+    /// is done at the next reload.
+    async fn cancel_gone(&mut self) -> Result<(), PgError> {
+        let set = &self.force.set;
+        let names = set.routines.iter().map(|routine| &routine.name).chain(&set.refused).collect();
+        match gates::cancel_gone(&self.work, &names).await {
+            Ok(0) => Ok(()),
+            Ok(cancelled) => {
+                let cancelled_of = "held drafts of routines which were removed are cancelled";
+                tracing::warn!(held.cancelled = cancelled, "{cancelled_of}");
+                Ok(())
+            }
+            Err(error) if error.policy() == Policy::Reconnect => Err(error),
+            Err(error) => {
+                tracing::warn!(error = %error, "held drafts of routines which were removed could not be cancelled");
+                Ok(())
+            }
+        }
     }
 
     /// The loop. Each turn looks, if there is a reason to, and waits for the next
@@ -299,7 +321,10 @@ impl<'a> Term<'a> {
                     self.held.ask();
                 }
             }
-            Wake::Granted => self.rhythm.look = !failpoint::leaves_out(failpoint::NO_LAST_LOOK),
+            Wake::Granted => {
+                self.rhythm.look = !failpoint::leaves_out(failpoint::NO_LAST_LOOK);
+                self.held.granted();
+            }
             Wake::Poll => self.rhythm.look = true,
             Wake::Stop | Wake::Tick | Wake::Held => {}
             Wake::Query => self.settle_queries(),
@@ -375,6 +400,11 @@ impl<'a> Term<'a> {
         caution.leave();
         let care = caution.care;
         rollback(&self.work).await?;
+        if matches!(error, PgError::Taken(_)) {
+            tracing::debug!(error = %error, "once more in a moment");
+            tokio::time::sleep(TAKEN_PAUSE).await;
+            return Ok(());
+        }
         tracing::warn!(error = %error, policy = ?policy, care = ?care, batch = ?batch, "a pass failed and was rolled back");
         let caution = self.caution.of(batch);
         caution.strike(&error);

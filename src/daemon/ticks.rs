@@ -82,6 +82,8 @@ pub struct TickPass<'a> {
     pub force: &'a Force,
     /// How carefully to enqueue.
     pub care: Care,
+    /// Why so carefully.
+    pub trouble: Option<&'a str>,
 }
 
 /// What a tick pass is to write, and what comes after it.
@@ -102,7 +104,13 @@ impl TickPass<'_> {
     /// Of the database. Nothing was written then, and the planner is as before,
     /// but for pauses it has learned of.
     pub async fn run(&self, planner: &mut Planner, guess: Timestamp) -> Result<TickEnd, PgError> {
-        let due = planner.take_due(guess);
+        let mut due = planner.take_due(guess);
+        if self.care >= Care::OneEvent {
+            // One routine at a time, so that the others are not set aside with it.
+            for next in due.drain(1.min(due.len())..) {
+                planner.put(self.force, next);
+            }
+        }
         let end = self.run_due(planner, &due).await;
         let worked = matches!(end, Ok(TickEnd::Worked(..)));
         for next in due {
@@ -179,7 +187,7 @@ impl TickPass<'_> {
         let advance = Advance::Schedules(advance);
         let mut sending = self.writer.begin(self.session, SOURCE);
         let (session, writer, care) = (self.session, self.writer, self.care);
-        let gates = GatePass { session, writer, care, trouble: None, about };
+        let gates = GatePass { session, writer, care, trouble: self.trouble, about };
         let mut done = Enqueued::default();
         if care == Care::Together {
             sending.push(std::mem::take(&mut work.drafts)).await;

@@ -290,6 +290,11 @@ impl Sending<'_> {
         self.offered.append(&mut drafts);
     }
 
+    /// Why what was sent so far failed, if it did.
+    pub async fn failed(self) -> Option<PgError> {
+        futures_util::future::try_join_all(self.sent).await.err()
+    }
+
     /// Waits for the inbox's answers, writes decisions and dead letters, stores
     /// how far the pass came, rings the workers, and commits: two round trips,
     /// one more for each kind of trouble.

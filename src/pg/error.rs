@@ -216,6 +216,8 @@ pub enum PgError {
     Connect(Box<ConnectError>),
     /// A session ended under us.
     Lost(String),
+    /// Another pass is at work on what this one is about: nobody's fault.
+    Taken(&'static str),
     /// The client library could not send or read something.
     Client(Box<tokio_postgres::Error>),
 }
@@ -225,6 +227,15 @@ impl PgError {
     #[must_use]
     pub fn lost(what: &str) -> Self {
         Self::Lost(what.to_owned())
+    }
+
+    /// What the server said, if it said something.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Server(answer) => Some(answer),
+            Self::Connect(_) | Self::Lost(_) | Self::Taken(_) | Self::Client(_) => None,
+        }
     }
 
     /// A refusal of a single draft, as the error of the pass.
@@ -246,6 +257,7 @@ impl PgError {
         match self {
             Self::Server(answer) => policy_of_state(&answer.sqlstate),
             Self::Connect(_) | Self::Lost(_) => Policy::Reconnect,
+            Self::Taken(_) => Policy::RetryLater,
             Self::Client(error) => policy_of(error),
         }
     }
@@ -255,7 +267,7 @@ impl PgError {
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
             Self::Server(answer) => Some(answer.sqlstate.as_str()),
-            Self::Connect(_) | Self::Lost(_) | Self::Client(_) => None,
+            Self::Connect(_) | Self::Lost(_) | Self::Taken(_) | Self::Client(_) => None,
         }
     }
 
@@ -271,7 +283,7 @@ impl PgError {
         match self {
             Self::Connect(error) => error.trouble() != ConnectTrouble::Settings,
             Self::Server(answer) => SqlClass::of(&answer.sqlstate).passes(),
-            Self::Lost(_) => true,
+            Self::Lost(_) | Self::Taken(_) => true,
             Self::Client(error) => policy_of(error) == Policy::Reconnect,
         }
     }
@@ -311,6 +323,7 @@ impl fmt::Display for PgError {
             Self::Server(answer) => answer.fmt(f),
             Self::Connect(error) => error.fmt(f).and_then(|()| causes(f, error.source())),
             Self::Lost(what) => write!(f, "{what} was lost"),
+            Self::Taken(what) => write!(f, "another pass is at work on {what}"),
             Self::Client(error) => error.fmt(f).and_then(|()| causes(f, error.source())),
         }
     }

@@ -15,7 +15,7 @@ mod read;
 mod release;
 mod write;
 
-pub use release::{Queue, Ready, Timers, Which, cancel_gone, drop_spoilt, prune, timers};
+pub use release::{Chosen, HeldLimits, Queue, Ready, Timers, Which, cancel_gone, drop_spoilt, prune, timers};
 
 use super::error::PgError;
 use super::session::Session;
@@ -24,12 +24,12 @@ use crate::rules::gate::State;
 use crate::rules::gate::entry::{Held, HeldRole};
 use crate::rules::gate::wanted::Wanted;
 use crate::rules::item::{DedupKey, Planned};
-use crate::rules::name::RoutineName;
 use jiff::Timestamp;
 use read::{Met, readable};
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use tokio_postgres::Statement;
+use tokio_postgres::error::SqlState;
 
 /// First key of the advisory locks of the gates; the second is the bucket.
 const GATE_LOCK: i32 = 1_751_478_895;
@@ -44,6 +44,7 @@ pub struct Gates {
     held_collecting: Statement,
     held_due: Statement,
     held_free: Statement,
+    held_take: Statement,
     held_met: Statement,
     parts: Statement,
     items_met: Statement,
@@ -59,6 +60,10 @@ pub struct Gates {
     hold: Statement,
     take_keys: Statement,
     use_limits: Statement,
+    collect: Statement,
+    remove: Statement,
+    free: Statement,
+    discard: Statement,
 }
 
 const LOCK: &str = "with taken as materialized ( \
@@ -81,38 +86,14 @@ impl Gates {
     ///
     /// If the schema is not there, or the grants are not.
     pub async fn prepare(session: &Session) -> Result<Self, PgError> {
-        let client = session.client();
-        let reading = futures_util::future::try_join_all([
-            client.prepare(LOCK),
-            client.prepare(gate_sql!("held_collecting")),
-            client.prepare(gate_sql!("held_due")),
-            client.prepare(gate_sql!("held_free")),
-            client.prepare(gate_sql!("held_met")),
-            client.prepare(gate_sql!("parts")),
-            client.prepare(gate_sql!("items_met")),
-            client.prepare(gate_sql!("items_to_change")),
-            client.prepare(gate_sql!("causes")),
-            client.prepare(gate_sql!("keys")),
-            client.prepare(gate_sql!("uses")),
-            client.prepare(IDS),
-        ]);
-        let reading: Result<[Statement; 12], _> = reading.await?.try_into();
-        let writing = futures_util::future::try_join_all([
-            client.prepare(gate_sql!("create")),
-            client.prepare(gate_sql!("replace")),
-            client.prepare(gate_sql!("append")),
-            client.prepare(gate_sql!("supersede")),
-            client.prepare(gate_sql!("hold")),
-            client.prepare(gate_sql!("take_keys")),
-            client.prepare(gate_sql!("use")),
-        ]);
-        let writing: Result<[Statement; 7], _> = writing.await?.try_into();
-        let lost = || PgError::lost("a statement of the gates");
+        let (reading, writing) = futures_util::try_join!(reading(session), writing(session))?;
+        let lost = |_: Vec<Statement>| PgError::lost("a statement of the gates");
         let [
             lock,
             held_collecting,
             held_due,
             held_free,
+            held_take,
             held_met,
             parts,
             items_met,
@@ -121,14 +102,15 @@ impl Gates {
             keys,
             uses,
             ids,
-        ] = reading.map_err(|_| lost())?;
-        let [create, replace, append, supersede, hold, take_keys, use_limits] =
-            writing.map_err(|_| lost())?;
+        ] = reading.try_into().map_err(lost)?;
+        let [create, replace, append, supersede, hold, take_keys, use_limits, collect, remove, free, discard] =
+            writing.try_into().map_err(lost)?;
         Ok(Self {
             lock,
             held_collecting,
             held_due,
             held_free,
+            held_take,
             held_met,
             parts,
             items_met,
@@ -144,6 +126,10 @@ impl Gates {
             hold,
             take_keys,
             use_limits,
+            collect,
+            remove,
+            free,
+            discard,
         })
     }
 
@@ -161,7 +147,7 @@ impl Gates {
         about: Timestamp,
     ) -> Result<(State, Timestamp), PgError> {
         let wanted = Wanted::of(drafts, about);
-        let buckets = buckets(drafts.iter().map(|planned| &planned.draft.routine));
+        let buckets = buckets(drafts.iter().map(|planned| planned.draft.routine.as_str()));
         if wanted.collects.is_empty() {
             let (now, met) = futures_util::try_join!(
                 self.lock_up(session, &buckets),
@@ -196,8 +182,14 @@ impl Gates {
     }
 
     async fn lock_up(&self, session: &Session, buckets: &[i32]) -> Result<Timestamp, PgError> {
-        let row = session.client().query_one(&self.lock, &[&GATE_LOCK, &buckets]).await?;
-        Ok(row.try_get(0)?)
+        match session.client().query_one(&self.lock, &[&GATE_LOCK, &buckets]).await {
+            Ok(row) => Ok(row.try_get(0)?),
+            // Whoever holds it may be slow, or suspended: no draft's fault.
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                Err(PgError::Taken("the gates of the same routines"))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn collecting(&self, session: &Session, keys: &[DedupKey]) -> Result<Vec<Held>, PgError> {
@@ -217,11 +209,51 @@ impl Gates {
     }
 }
 
+/// The statements which read, in the order of their fields.
+async fn reading(session: &Session) -> Result<Vec<Statement>, PgError> {
+    let client = session.client();
+    let statements = futures_util::future::try_join_all([
+        client.prepare(LOCK),
+        client.prepare(gate_sql!("held_collecting")),
+        client.prepare(gate_sql!("held_due")),
+        client.prepare(gate_sql!("held_free")),
+        client.prepare(gate_sql!("held_take")),
+        client.prepare(gate_sql!("held_met")),
+        client.prepare(gate_sql!("parts")),
+        client.prepare(gate_sql!("items_met")),
+        client.prepare(gate_sql!("items_to_change")),
+        client.prepare(gate_sql!("causes")),
+        client.prepare(gate_sql!("keys")),
+        client.prepare(gate_sql!("uses")),
+        client.prepare(IDS),
+    ]);
+    Ok(statements.await?)
+}
+
+/// The statements which write, in the order of their fields.
+async fn writing(session: &Session) -> Result<Vec<Statement>, PgError> {
+    let client = session.client();
+    let statements = futures_util::future::try_join_all([
+        client.prepare(gate_sql!("create")),
+        client.prepare(gate_sql!("replace")),
+        client.prepare(gate_sql!("append")),
+        client.prepare(gate_sql!("supersede")),
+        client.prepare(gate_sql!("hold")),
+        client.prepare(gate_sql!("take_keys")),
+        client.prepare(gate_sql!("use")),
+        client.prepare(gate_sql!("collect")),
+        client.prepare("delete from hearken.held where id = any($1)"),
+        client.prepare("delete from hearken.dedup_keys where item_id = any($1)"),
+        client.prepare("delete from hearken.held_parts where held_id = any($1)"),
+    ]);
+    Ok(statements.await?)
+}
+
 /// The buckets of some routines, in order.
-fn buckets<'a>(routines: impl Iterator<Item = &'a RoutineName>) -> Vec<i32> {
-    let bucket = |name: &RoutineName| {
+fn buckets<'a>(routines: impl Iterator<Item = &'a str>) -> Vec<i32> {
+    let bucket = |name: &str| {
         let mut hasher = Fnv::default();
-        name.as_str().hash(&mut hasher);
+        name.hash(&mut hasher);
         i32::try_from(hasher.finish() % BUCKETS).unwrap_or_default()
     };
     routines.map(bucket).collect::<BTreeSet<_>>().into_iter().collect()

@@ -419,8 +419,8 @@ fn read_event(
 /// The routines which led to an event; none for most. What is no name of a routine
 /// led nowhere.
 fn read_chain(row: &Row) -> Result<Vec<RoutineName>, PgError> {
-    let Some(names) = row.try_get::<_, Option<Vec<&str>>>("chain")? else { return Ok(Vec::new()) };
-    Ok(names.into_iter().filter_map(|name| RoutineName::parse(name).ok()).collect())
+    let Some(names) = row.try_get::<_, Option<Vec<Option<&str>>>>("chain")? else { return Ok(Vec::new()) };
+    Ok(names.into_iter().flatten().filter_map(|name| RoutineName::parse(name).ok()).collect())
 }
 
 /// `jsonb` nests deeper than the parser, whose limit (128) guards our stack.

@@ -7,7 +7,7 @@
 mod held;
 mod parts;
 
-pub use held::{Answer, HeldDraft, cancel_held, cancel_held_of, held_drafts, release_held};
+pub use held::{Answer, HeldDraft, cancel_held, cancel_held_of, held_drafts, release_held, waits_for_resume};
 
 use super::error::PgError;
 use super::log::PASS_LOCK;
@@ -130,6 +130,8 @@ pub struct HeldCount {
     pub count: i64,
     /// When the next of them goes on; none for those which wait for an open item.
     pub next_due_at: Option<Timestamp>,
+    /// Whether the routine is paused: then they wait for that as well.
+    pub paused: bool,
 }
 
 /// Dead letters of one kind.
@@ -180,20 +182,24 @@ pub async fn overview(session: &Session) -> Result<Overview, PgError> {
     })
 }
 
-/// The schedules in force with their routines' files, up to `max` of them.
+/// The schedules in force with their routines' files, up to `max` of them. None, if
+/// that took longer than the session lets a statement take.
 ///
 /// # Errors
 ///
-/// Of the database.
-pub async fn schedules(session: &Session, max: i64) -> Result<Vec<ScheduleState>, PgError> {
+/// Of the database; not that it took too long.
+pub async fn schedules(session: &Session, max: i64) -> Result<Option<Vec<ScheduleState>>, PgError> {
+    // The members are taken apart once, and not anew for each schedule.
     let sql = "\
         select s.routine, v.text, s.planned_until \
         from (select members from hearken.routine_sets order by n desc limit 1) f \
-        cross join hearken.schedules s \
-        join hearken.routine_versions v on v.name = s.routine and v.version = f.members ->> s.routine \
+        cross join lateral jsonb_each_text(f.members) as m (name, version) \
+        join hearken.schedules s on s.routine = m.name \
+        join hearken.routine_versions v on v.name = m.name and v.version = m.version \
         order by s.routine limit $1";
-    let rows = session.client().query(sql, &[&max]).await?;
-    Ok(rows.iter().map(parts::schedule_state).collect::<Result<Vec<_>, _>>()?)
+    let asked = session.client().query(sql, &[&max]).await.map_err(PgError::from);
+    let Some(rows) = if_counted(asked)? else { return Ok(None) };
+    Ok(Some(rows.iter().map(parts::schedule_state).collect::<Result<Vec<_>, _>>()?))
 }
 
 async fn list<T>(

@@ -9,6 +9,7 @@ use super::session::Session;
 use crate::rules::routine::rows::Row;
 use crate::rules::sql::Sql;
 use crate::rules::text::listed;
+use std::time::{Duration, Instant};
 
 /// The channel on which one hears that routines changed.
 const CHANNEL: &str = "hearken_routines";
@@ -22,6 +23,12 @@ pub enum RowsError {
     /// The database refused, or is gone.
     #[error("its query failed: {0}")]
     Database(#[from] PgError),
+    /// It took too long.
+    #[error("its query gave no answer within {seconds} s: make it faster, or see what it waits for")]
+    Slow {
+        /// So long it had.
+        seconds: u64,
+    },
     /// It does not give what a source gives.
     #[error("{0}")]
     Columns(String),
@@ -48,18 +55,39 @@ pub async fn listen(session: &Session) -> Result<(), PgError> {
     Ok(session.client().batch_execute(&format!("listen {CHANNEL}")).await?)
 }
 
-/// Asks a source for its rows, in a transaction which cannot write.
+/// Asks a source for its rows, in a transaction which cannot write. A statement of
+/// it may take as long as `within`.
 ///
 /// # Errors
 ///
 /// Of the database, or if the rows are not what a source gives.
-pub async fn read(session: &Session, sql: &Sql, max: u32) -> Result<Vec<Row>, RowsError> {
+pub async fn read(session: &Session, sql: &Sql, max: u32, within: Duration) -> Result<Vec<Row>, RowsError> {
     let client = session.client();
-    client.batch_execute("begin read only").await?;
+    let begun = Instant::now();
+    let ms = within.as_millis().clamp(1, 2_000_000_000);
+    client.batch_execute(&format!("begin read only; set local statement_timeout = {ms}")).await?;
     let rows = ask(session, sql, max).await;
     // Also takes back what a function in it has set.
     client.batch_execute("rollback").await?;
-    rows
+    match rows {
+        // Somebody may have cancelled it before.
+        Err(RowsError::Database(error)) if error.is_cancelled() && begun.elapsed() >= within => {
+            Err(RowsError::Slow { seconds: within.as_secs() })
+        }
+        rows => rows,
+    }
+}
+
+/// The names of routines for which something is kept: the place of a schedule, or
+/// held drafts.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn names_kept(session: &Session) -> Result<Vec<String>, PgError> {
+    let sql = "select routine from hearken.schedules union select routine from hearken.held";
+    let rows = session.client().query(sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<_>, _>>()?)
 }
 
 async fn ask(session: &Session, sql: &Sql, max: u32) -> Result<Vec<Row>, RowsError> {

@@ -76,7 +76,7 @@ pub(super) fn weigh(
         PgError::Client(_) if error.policy() == Policy::Refused => {
             return Ok(Failure::of_the_routine(format!("its query failed: {error}")));
         }
-        PgError::Client(_) | PgError::Connect(_) | PgError::Lost(_) => return Err(error),
+        PgError::Client(_) | PgError::Connect(_) | PgError::Lost(_) | PgError::Taken(_) => return Err(error),
     };
     let failed = |kind, message| Ok(Failure { kind, sqlstate: Some(answer.sqlstate.clone()), message });
     match SqlClass::of(&answer.sqlstate) {

@@ -15,7 +15,8 @@ const SCHEDULES_ID: i32 = 0;
 
 /// Tells the database which schedules there are, and returns up to when each is
 /// planned. One which is new, or whose ticks were moved, starts now; one which
-/// is gone is forgotten.
+/// is gone is forgotten, but for those which are there and cannot be used for now
+/// (`resting`): they keep their place.
 ///
 /// # Errors
 ///
@@ -23,13 +24,20 @@ const SCHEDULES_ID: i32 = 0;
 pub async fn adopt(
     session: &Session,
     schedules: &[(RoutineName, String)],
+    resting: &[RoutineName],
 ) -> Result<HashMap<RoutineName, Timestamp>, PgError> {
     let client = session.client();
     let names: Vec<&str> = schedules.iter().map(|(name, _)| name.as_str()).collect();
+    let resting: Vec<&str> = resting.iter().map(RoutineName::as_str).collect();
     let fingerprints: Vec<&str> = schedules.iter().map(|(_, fingerprint)| fingerprint.as_str()).collect();
     client.batch_execute("begin").await?;
     client.query_one("select pg_advisory_xact_lock($1, $2)", &[&PASS_LOCK, &SCHEDULES_ID]).await?;
-    client.execute("delete from hearken.schedules where routine <> all($1)", &[&names]).await?;
+    client
+        .execute(
+            "delete from hearken.schedules where routine <> all($1) and routine <> all($2)",
+            &[&names, &resting],
+        )
+        .await?;
     client
         .execute(
             "insert into hearken.schedules as s (routine, fingerprint, planned_until) \

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
+use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, Client, Connection, Notification};
 
 /// How long a dropped session may take to say good-bye. A request which was
@@ -96,6 +97,9 @@ const CHECK_CONNECTION: &str = "set client_connection_check_interval = '2s'";
 
 /// Invalid parameter value, feature not supported, undefined object.
 const CANNOT: [&str; 3] = ["22023", "0A000", "42704"];
+
+/// The SQLSTATE of a notice which somebody raises on purpose, if they name no other.
+const ON_PURPOSE: &str = "00000";
 
 /// What is done with a notification, on the task which drives the connection:
 /// next to nothing.
@@ -203,15 +207,7 @@ where
                     on_notify(&notification);
                 }
             }
-            Some(Ok(AsyncMessage::Notice(notice))) => {
-                let sqlstate = notice.code().code();
-                tracing::debug!(
-                    session.role = role.name(),
-                    notice.sqlstate = sqlstate,
-                    "{}",
-                    notice.message()
-                );
-            }
+            Some(Ok(AsyncMessage::Notice(notice))) => tell(role, &notice),
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 // Said here, because whoever waits in vain only learns that it ended.
@@ -220,6 +216,18 @@ where
             }
             None => return,
         }
+    }
+}
+
+/// Hands on what the database remarks. What a migration says on purpose, such as
+/// whom it waits for, is for people who wait with it; the rest is chatter such as
+/// "already exists, skipping".
+fn tell(role: SessionRole, notice: &DbError) {
+    let sqlstate = notice.code().code();
+    if role == SessionRole::Tool && sqlstate == ON_PURPOSE {
+        tracing::info!("the database says: {}", notice.message());
+    } else {
+        tracing::debug!(session.role = role.name(), notice.sqlstate = sqlstate, "{}", notice.message());
     }
 }
 

@@ -139,7 +139,7 @@ fn a_follow_up_comes_at_its_time_if_nothing_is_open_any_more() {
         &[
             ("0m", "a k=1", &["item #1 a"]),
             ("1m", "lease 1", &[]),
-            ("2m", "b k=1", &["held b: dedup until 60m"]),
+            ("2m", "b k=1", &["held b: limit until 60m"]),
             ("3m", "finish 1", &[]),
             ("2h", "", &["@60m item #2 b"]),
         ],

@@ -138,7 +138,7 @@ impl Model {
             match self.entries[place].status {
                 Status::Collecting => notes.extend(self.judge(Some(place), draft, now)),
                 Status::Accepted => self.become_item(place, now),
-                Status::Queued(waits) if self.is_free(place, waits) => self.become_item(place, now),
+                Status::Queued(waits) if self.is_free(place, waits, now) => self.become_item(place, now),
                 _ => {}
             }
         }
@@ -155,13 +155,13 @@ impl Model {
         self.entries.iter().filter(waits_for_time).map(|entry| entry.due).min()
     }
 
-    /// Whether nothing is in the way of a queued draft: it is the first, and
-    /// nothing is open.
-    fn is_free(&self, place: usize, waits: Waits) -> bool {
+    /// Whether nothing is in the way of a queued draft: it is the first of those
+    /// whose time has come, and nothing is open.
+    fn is_free(&self, place: usize, waits: Waits, now: Timestamp) -> bool {
         let own = &self.entries[place];
         let in_the_way = |entry: &Entry| {
             let same = self.has_same_dedup_key(&entry.draft, &own.draft);
-            let is_ahead = entry.status.is_accepted() && entry.id < own.id;
+            let is_ahead = entry.status.is_accepted() && entry.id < own.id && entry.due <= now;
             let is_open = entry.status.is_open_item();
             (waits.open && same && is_open) || (waits.overlap && (is_open || is_ahead))
         };

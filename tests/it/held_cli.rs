@@ -1,5 +1,7 @@
 //! `hearken held`, `pause`, `resume` and `status` as an operator uses them.
 
+mod operator;
+
 use crate::support::daemon::{EVERY, Setup};
 use crate::support::{TestDatabase, until};
 use serde_json::{Value, json};
@@ -49,11 +51,16 @@ impl Said {
 
 /// Runs a command of hearken's on the database.
 fn run(db: &TestDatabase, args: &[&str]) -> Said {
+    run_at(&db.url, args)
+}
+
+/// The same with a connection string.
+fn run_at(url: &str, args: &[&str]) -> Said {
     let folder = tempfile::tempdir().expect("a folder");
     let output = Command::new(env!("CARGO_BIN_EXE_hearken"))
         .args(args)
         .current_dir(folder.path())
-        .env("DATABASE_URL", &db.url)
+        .env("DATABASE_URL", url)
         .env_remove("HEARKEN_CONFIG")
         .output()
         .expect("a command");

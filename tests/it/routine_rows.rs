@@ -1,6 +1,8 @@
 //! Routines which are rows: mapped from an application's own table, each on its
 //! own, confined to tenant, queues and role, and kept when their table is away.
 
+mod away;
+
 use crate::support::daemon::Setup;
 use crate::support::{TestDaemon, TestDatabase, until};
 use hearken::rules::schedule::cron::Cron;
@@ -172,48 +174,6 @@ async fn an_applications_cadences_become_schedules() -> anyhow::Result<()> {
         cron("0 9 15 * *"),
     ];
     assert_eq!(got, want.iter().map(Schedule::fingerprint).collect());
-    Ok(())
-}
-
-/// A table which is away takes no routine with it: neither while a daemon runs
-/// nor when one starts. So the schedules keep their places.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_last_good_rows_stay_while_their_source_cannot_be_read() -> anyhow::Result<()> {
-    let db = application().await?;
-    add(&db, "entity, condition", "('touched', 'task', 'any_change')").await?;
-    // It never ticks while we look.
-    let later = "('later', 'every_n_days', 1, '09:00'::time, '2999-01-01'::date)";
-    add(&db, "cadence, n, at, starts_on", later).await?;
-    let setup = Setup::new(&db.url, &[]).daemon(HQ);
-    let daemon = setup.start();
-    in_force(&daemon, 0, 2).await;
-    daemon.leads().await;
-    let place = "select started_at::text from hearken.schedules";
-    let started: String = db.client.query_one(place, &[]).await?.get(0);
-    db.client
-        .batch_execute("alter view app.hearken_routines rename to away; select hearken.reload()")
-        .await?;
-    daemon.says("a source of routines cannot be read").await;
-    change(&db, ANN, "a", "b").await?;
-    db.items(1).await?;
-    assert!(daemon.stop().await.success());
-
-    let daemon = setup.start();
-    daemon.says("this source of routines could not be read").await;
-    in_force(&daemon, 0, 2).await;
-    daemon.leads().await;
-    change(&db, ANN, "a", "b").await?;
-    // Still confined to its tenant, though nobody said so but its own text.
-    change(&db, BEN, "a", "b").await?;
-    change(&db, ANN, "a", "b").await?;
-    db.items(3).await?;
-    let now: String = db.client.query_one(place, &[]).await?.get(0);
-    assert_eq!(now, started);
-    db.client
-        .batch_execute("alter view app.away rename to hearken_routines; delete from app.routines")
-        .await?;
-    in_force(&daemon, 0, 0).await;
-    assert!(daemon.stop().await.success());
     Ok(())
 }
 

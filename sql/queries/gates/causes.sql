@@ -1,4 +1,8 @@
 -- What was dealt with before, and what came of it.
-select i.dedup_key, i.id from hearken.inbox_items i where i.dedup_key = any ($1::bytea[])
+select w.key, i.id
+from unnest($1::bytea[]) as w (key)
+cross join lateral (select i.id from hearken.inbox_items i where i.dedup_key = w.key offset 0) i
 union all
-select h.dedup_key, h.id from hearken.held h where h.dedup_key = any ($1::bytea[])
+select w.key, h.id
+from unnest($1::bytea[]) as w (key)
+cross join lateral (select h.id from hearken.held h where h.dedup_key = w.key offset 0) h

@@ -1,16 +1,25 @@
--- Held drafts in the queue of an item which is closed, first come first; $1 at
--- most.
-select h.id, h.phase, h.gate, h.due_at, h.since, h.count, h.waits_open, h.waits_overlap, h.reason, h.draft, h.request
-from hearken.held h
-where h.phase = 'queued'
-  and h.due_at <= $2
-  and not exists (select from hearken.paused p where p.routine = h.routine)
-  and not (h.waits_open and exists (
-        select from hearken.inbox_items i
-        where i.open_key is not null and i.open_key = h.open_key and i.state in ('waiting', 'leased', 'failed')))
-  and not (h.waits_overlap and exists (
-        select from hearken.inbox_items i
-        where i.overlap_key is not null and i.overlap_key = h.overlap_key and i.state in ('waiting', 'leased', 'failed')))
-order by h.id
-limit $1
-for update of h skip locked
+-- Which held drafts are in the queue of an item that is closed, first come first:
+-- $1 at most, and no more after they hold $3 bytes or $4 drafts.
+select d.id, d.routine
+from (
+    select h.id, h.routine, row_number() over w as place,
+           sum(octet_length(h.draft::text)::bigint) over w as bytes, sum(h.count::bigint) over w as drafts
+    from (
+        select h.id, h.routine, h.draft, h.count
+        from hearken.held h
+        where h.phase = 'queued'
+          and h.due_at <= $2
+          and not exists (select from hearken.paused p where p.routine = h.routine)
+          and h.routine <> all ($5)
+          and not (h.waits_open and exists (
+                select from hearken.inbox_items i
+                where i.open_key = h.open_key and i.state in ('waiting', 'leased', 'failed')))
+          and not (h.waits_overlap and exists (
+                select from hearken.inbox_items i
+                where i.overlap_key = h.overlap_key and i.state in ('waiting', 'leased', 'failed')))
+        order by h.id
+        limit $1) h
+    window w as (order by h.id rows unbounded preceding)
+) d
+where d.place = 1 or (d.bytes <= $3::bigint and d.drafts <= $4::bigint)
+order by d.place

@@ -3,17 +3,29 @@
 -- somebody else holds is passed over; it counts as running. How many drafts it has
 -- collected is told for those which others may be added to.
 with met as materialized (
-    select i.id from hearken.inbox_items i
-    where i.open_key is not null and i.open_key = any ($1::bytea[]) and i.state in ('waiting', 'failed')
+    select i.id
+    from unnest($1::bytea[]) as k (key)
+    cross join lateral (
+        select i.id from hearken.inbox_items i
+        where i.open_key = k.key and i.state in ('waiting', 'leased', 'failed') offset 0) i
     union
-    select i.id from hearken.inbox_items i
-    where i.supersede_key is not null and i.supersede_key = any ($2::bytea[]) and i.state in ('waiting', 'failed')
+    select i.id
+    from unnest($2::bytea[]) as k (key)
+    cross join lateral (
+        select i.id from hearken.inbox_items i
+        where i.supersede_key = k.key and i.state in ('waiting', 'leased', 'failed') offset 0) i
     union
-    select k.item_id from hearken.dedup_keys k where k.key = any ($3::bytea[])
+    select k.item_id
+    from unnest($3::bytea[]) as w (key)
+    cross join lateral (select k.item_id from hearken.dedup_keys k where k.key = w.key offset 0) k
 )
-select i.id,
-       case when jsonb_typeof(i.context -> 'items') = 'array' then jsonb_array_length(i.context -> 'items') else 1 end
-from hearken.inbox_items i
-where i.id = any (array(select m.id from met m)) and i.state in ('waiting', 'failed')
-order by i.id
-for update of i skip locked
+select i.id, i.count
+from (select m.id from met m order by m.id) m
+cross join lateral (
+    select i.id,
+           case when jsonb_typeof(i.context -> 'items') = 'array'
+                then jsonb_array_length(i.context -> 'items') else 1 end as count
+    from hearken.inbox_items i
+    -- Not the bare column, or the index of what is ready would be walked for each.
+    where i.id = m.id and i.state || '' in ('waiting', 'failed')
+    for update skip locked) i

@@ -1,4 +1,5 @@
--- Gives waiting items another content. The parameters are those of create.sql;
+-- Gives waiting items, which are locked, another content. The parameters are those of
+-- create.sql;
 -- the keys, the time at which it is due and the attempts stay.
 update hearken.inbox_items i
 set event_seq = d.event_seq, tick = d.tick, priority = s.priority, queue = s.queue, version = s.version,
@@ -11,4 +12,4 @@ from unnest($1::integer[], $2::bytea[], $3::bigint[], $4::timestamptz[], $5::tim
 join unnest($9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
          with ordinality as s (priority, attempts_max, queue, routine, version, item, instructions, tags, spec)
     on s.spec = d.spec
-where i.id = d.id and i.state in ('waiting', 'failed')
+where i.id = d.id

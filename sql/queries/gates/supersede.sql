@@ -1,5 +1,5 @@
--- Waiting items give way to newer ones.
+-- Waiting items, which this transaction has locked or made, give way to newer ones.
 update hearken.inbox_items i
 set state = 'superseded', superseded_by = d.by, finished_at = hearken.now()
 from unnest($1::bigint[], $2::bigint[]) as d (id, by)
-where i.id = d.id and i.state in ('waiting', 'failed')
+where i.id = d.id

@@ -1,4 +1,5 @@
 -- Uses of limits which play a part.
-select u.key, u.at, u.uses
+select w.key, u.at, u.uses
 from unnest($1::bytea[], $2::timestamptz[]) as w (key, since)
-join hearken.limit_uses u on u.key = w.key and u.at >= w.since
+cross join lateral (
+    select u.at, u.uses from hearken.limit_uses u where u.key = w.key and u.at >= w.since offset 0) u

@@ -42,6 +42,15 @@ fn a_period_is_counted_from_the_epoch() {
 }
 
 #[test]
+fn a_time_of_day_every_so_many_days() {
+    check(
+        "--every|3d|--time|09:00|--tz|Europe/Berlin|--from|2026-03-26T10:00|--count|2",
+        "2026-03-29T09:00:00+02:00  2026-03-29T07:00:00Z\n\
+         2026-04-01T09:00:00+02:00  2026-04-01T07:00:00Z\n",
+    );
+}
+
+#[test]
 fn routines_are_merged_and_named() {
     let schedule = |text| Schedule::new(Timing::Cron(Cron::parse(text).unwrap()));
     let listing = |name: &str, schedules| Listed { routine: Some(name.to_owned()), schedules };
@@ -78,6 +87,8 @@ fn what_makes_no_sense_is_refused() {
         ("--cron|0 0 * * *|--from|soon", "`soon` is no time"),
         ("--every|10ms", "at least 1s"),
         ("--tz|UTC", "go with --cron"),
+        ("--every|36h|--time|09:00", "a number of whole days"),
+        ("--every|1d|--time|9", "`9` is no time of day"),
     ] {
         let report = refuse(args);
         assert!(report.contains(want), "{report}");
@@ -85,6 +96,18 @@ fn what_makes_no_sense_is_refused() {
     assert!(parse("name|--cron|0 0 * * *").is_err());
     assert!(parse("--cron|0 0 * * *|--every|1h").is_err());
     assert!(parse("--cron|0 0 * * *|--gap|before").is_err());
+    assert!(parse("--time|09:00").is_err());
+    assert!(parse("name|--time|09:00").is_err());
+    assert!(parse("--cron|0 0 * * *|--time|09:00").is_err());
+}
+
+#[test]
+fn a_routine_which_is_no_file_may_be_one_of_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "title = \"t\"\n[on.schedule]\nevery = \"1h\"\n[item]\nqueue = \"q\"\ntitle = \"t\"\n";
+    std::fs::write(folder.path().join("hourly.toml"), text).unwrap();
+    let report = refuse(&format!("hq.x|--routines|{}", folder.path().display()));
+    assert!(report.contains("there is no routine `hq.x`\nhelp: only files are read here"), "{report}");
 }
 
 /// Compares what is listed.

@@ -1,7 +1,7 @@
 //! The report for people: a few lines on the whole, and a table for each kind of
 //! thing that waits.
 
-use super::{NextTick, Report, SCHEDULES_MAX};
+use super::{NextTick, Report, SCHEDULES_MAX, Ticks};
 use crate::cli::aligned::{from_now, table};
 use crate::pg::overview::{Daemon, HeldCount, Letters, LogState, OpenItems, Overview, Pause};
 use jiff::Timestamp;
@@ -98,10 +98,11 @@ fn items(overview: &Overview) -> String {
 fn held(overview: &Overview) -> String {
     let rows = overview.held.as_ref().map(|held| {
         let row = |held: &HeldCount| {
-            let due = held.next_due_at.map_or_else(
-                || "in its turn".to_owned(),
-                |at| format!("{} ({})", shown(at), from_now(overview.now, at)),
-            );
+            let due = match held.next_due_at {
+                _ if held.paused => "paused".to_owned(),
+                None => "in its turn".to_owned(),
+                Some(at) => format!("{} ({})", shown(at), from_now(overview.now, at)),
+            };
             [held.routine.clone(), held.gate.clone(), held.phase.clone(), held.count.to_string(), due]
         };
         held.iter().map(row).collect::<Vec<_>>()
@@ -121,8 +122,15 @@ fn letters(overview: &Overview) -> String {
 }
 
 fn ticks(report: &Report) -> String {
-    let Some(ticks) = &report.ticks else {
-        return format!("more than {SCHEDULES_MAX} schedules: `hearken next ROUTINE` lists ticks\n");
+    let ticks = match &report.ticks {
+        Ticks::Known(ticks) => ticks,
+        Ticks::TooMany => {
+            return format!(
+                "next ticks: not worked out for more than {SCHEDULES_MAX} schedules; `hearken next ROUTINE` lists \
+                 those of a file\n"
+            );
+        }
+        Ticks::NotInTime => return "next ticks: the schedules could not be read in time\n".to_owned(),
     };
     let now = report.overview.now;
     let row = |tick: &NextTick| [tick.routine.clone(), tick.local.clone(), from_now(now, tick.tick)];

@@ -24,8 +24,17 @@ pub(super) struct Digest {
     pub(super) routines: Vec<Arc<Routine>>,
     /// The others, and why.
     pub(super) refused: BTreeMap<String, String>,
-    /// A report on each row which cannot be used and was not known so.
-    pub(super) news: Vec<String>,
+    /// Each row which cannot be used and was not known so.
+    pub(super) news: Vec<News>,
+}
+
+/// A row which cannot be used.
+#[derive(Debug)]
+pub(super) struct News {
+    /// Its name in the source.
+    pub(super) row: String,
+    /// What is wrong with it, for people.
+    pub(super) report: String,
 }
 
 /// Reads rows, `known` being what was there before.
@@ -59,7 +68,7 @@ impl Digest {
                 Ok(Arc::new(routine))
             }
             None => {
-                self.news.push(problems.render());
+                self.news.push(News { row: row.name.clone(), report: problems.render() });
                 Err(in_a_line(&problems))
             }
         };
@@ -72,7 +81,8 @@ impl Digest {
         let why = format!("{} rows have this name, and none of them is used", rows.len());
         let before = known.remove(&row.name);
         if before.is_none_or(|before| before.outcome.as_ref().err() != Some(&why)) {
-            self.news.push(format!("error: row {}.{}: {why}", trust.source, row.name));
+            let report = format!("error: row {}.{}: {why}", trust.source, row.name);
+            self.news.push(News { row: row.name.clone(), report });
         }
         self.add(Known { row: row.clone(), outcome: Err(why) });
     }
@@ -87,7 +97,7 @@ impl Digest {
 }
 
 /// The first error, and how many more there are.
-fn in_a_line(problems: &Problems) -> String {
+pub(super) fn in_a_line(problems: &Problems) -> String {
     let mut errors = problems.iter().filter(|problem| problem.level == Level::Error);
     let first = errors.next().map_or("it cannot be used", |problem| problem.message.as_str());
     match errors.count() {

@@ -2,7 +2,7 @@
 //! SIGHUP, and whenever the session had to be opened again, since notifications
 //! may have been lost with it.
 
-use super::{Rows, Sources};
+use super::{READ_WITHIN, Rows, Sources};
 use crate::config::DoorbellMode;
 use crate::daemon::rhythm::{at, closed};
 use crate::daemon::status::Status;
@@ -20,81 +20,86 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Between two tries to connect.
 const CONNECT_AGAIN: Duration = Duration::from_secs(2);
 
-/// Reads the sources until the receivers are gone.
-pub async fn watch_sources(
-    mut sources: Sources,
+/// The sources, and the session on which they are read.
+struct Reading {
+    sources: Sources,
+    session: Option<Session>,
     options: ConnectOptions,
     doorbell: DoorbellMode,
     status: Arc<Status>,
-    rows_to: watch::Sender<Rows>,
+    rung: Arc<Notify>,
+}
+
+/// Reads the sources until the receivers are gone.
+pub async fn watch_sources(
+    sources: Sources,
+    options: ConnectOptions,
+    doorbell: DoorbellMode,
+    status: Arc<Status>,
+    rows_to: watch::Sender<Arc<Rows>>,
 ) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     let rung = Arc::new(Notify::new());
-    let mut session: Option<Session> = None;
+    let mut reading = Reading { sources, session: None, options, doorbell, status, rung: rung.clone() };
     // What changed while nobody listened is read with the first look.
-    sources.all_due();
-    while !sources.is_empty() {
+    reading.sources.all_due();
+    while !reading.sources.is_empty() {
         tokio::select! {
-            () = look(&mut sources, &mut session, &options, doorbell, &status, &rung) => {}
+            () = reading.look(&rows_to) => {}
             () = rows_to.closed() => return,
         }
-        give(&sources, &rows_to);
-        let next = Some(sources.next_due());
+        let next = Some(reading.sources.next_due());
         tokio::select! {
             () = at(next) => {}
-            () = closed(session.as_ref()) => {
-                session = None;
-                sources.all_due();
-                sources.put_off(SETTLE);
+            () = closed(reading.session.as_ref()) => {
+                reading.session = None;
+                reading.sources.all_due();
+                reading.sources.put_off(SETTLE);
             }
             () = rung.notified() => {
                 tokio::time::sleep(SETTLE).await;
-                sources.all_due();
+                reading.sources.all_due();
             }
-            _ = hangup.recv() => sources.all_due(),
+            _ = hangup.recv() => reading.sources.all_due(),
             () = rows_to.closed() => return,
         }
     }
 }
 
-/// Reads what is due, on a session which is opened if there is none.
-async fn look(
-    sources: &mut Sources,
-    session: &mut Option<Session>,
-    options: &ConnectOptions,
-    doorbell: DoorbellMode,
-    status: &Status,
-    rung: &Arc<Notify>,
-) {
-    if session.is_none() {
-        match connect(options, doorbell, rung).await {
-            Ok(connected) => {
-                *session = Some(connected);
-                sources.all_due();
-            }
-            Err(error) => {
-                // The sessions of the passes say the same, and louder.
-                tracing::debug!(error = %error, "no session to read the sources of routines");
-                return sources.put_off(CONNECT_AGAIN);
+impl Reading {
+    /// Reads what is due, on a session which is opened if there is none. What a
+    /// source gives is handed on before the next is read, which may take its time.
+    async fn look(&mut self, rows_to: &watch::Sender<Arc<Rows>>) {
+        if self.session.is_none() {
+            match connect(&self.options, self.doorbell, &self.rung).await {
+                Ok(connected) => {
+                    self.session = Some(connected);
+                    self.sources.all_due();
+                }
+                Err(error) => {
+                    // The sessions of the passes say the same, and louder.
+                    tracing::debug!(error = %error, "no session to read the sources of routines");
+                    return self.sources.put_off(CONNECT_AGAIN);
+                }
             }
         }
-    }
-    if let Some(alive) = session
-        && !sources.read_due(alive, status).await
-    {
-        *session = None;
-        sources.all_due();
-        sources.put_off(CONNECT_AGAIN);
+        for place in self.sources.due() {
+            let Some(session) = &self.session else { return };
+            if !self.sources.read(place, session, READ_WITHIN, &self.status).await {
+                self.session = None;
+                self.sources.all_due();
+                return self.sources.put_off(CONNECT_AGAIN);
+            }
+            give(&self.sources, rows_to);
+        }
     }
 }
 
 /// Hands the routines on, if they are others than before.
-fn give(sources: &Sources, rows_to: &watch::Sender<Rows>) {
+fn give(sources: &Sources, rows_to: &watch::Sender<Arc<Rows>>) {
     let rows = sources.rows();
-    let same = |before: &Rows| {
-        before.len() == rows.len() && before.iter().zip(rows.iter()).all(|(a, b)| Arc::ptr_eq(a, b))
-    };
-    if !same(&rows_to.borrow()) {
+    let same = rows_to.borrow().is(&rows);
+    if !same {
         rows_to.send_replace(rows);
     }
 }

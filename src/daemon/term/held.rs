@@ -3,7 +3,7 @@
 use super::{Batch, Term, answered};
 use crate::daemon::clock::DbClock;
 use crate::daemon::gates::GatePass;
-use crate::daemon::held::{HeldEnd, HeldPass};
+use crate::daemon::held::{HeldEnd, HeldPass, Left};
 use crate::pg::error::PgError;
 use crate::pg::gates::{self, Queue, Which};
 use crate::rules::name::RoutineName;
@@ -14,8 +14,10 @@ impl Term<'_> {
     pub(super) async fn let_go_on(&mut self) -> Result<(), PgError> {
         if self.held.is_to_look() {
             let timeout = self.environment.config.daemon.statement_timeout;
-            let timers = answered(timeout, gates::timers(&self.work)).await?;
-            self.held.heard(timers);
+            match answered(timeout, gates::timers(&self.work, &self.resting)).await {
+                Ok(timers) => self.held.heard(timers),
+                Err(error) => return self.recover(error, Batch::Due).await,
+            }
             if self.held.queue() == Queue::Waiting {
                 self.pass_held(Which::Free).await?;
             }
@@ -27,19 +29,27 @@ impl Term<'_> {
     }
 
     async fn pass_held(&mut self, which: Which) -> Result<(), PgError> {
-        self.caution.held.enter();
+        let batch = match which {
+            Which::Due => Batch::Due,
+            Which::Free => Batch::Free,
+        };
+        let caution = self.caution.of(batch);
+        caution.enter();
+        let (care, trouble, mut alone) = (caution.care, caution.trouble.clone(), caution.alone);
         let gates = GatePass {
             session: &self.work,
             writer: &self.writer,
-            care: self.caution.held.care,
-            trouble: self.caution.held.trouble.as_deref(),
+            care,
+            trouble: trouble.as_deref(),
             about: self.clock.now(),
         };
         let timeout = self.environment.config.daemon.statement_timeout;
-        match answered(timeout, HeldPass { gates, which }.run()).await {
+        let end = answered(timeout, HeldPass { gates, which, resting: &self.resting }.run(&mut alone)).await;
+        self.caution.of(batch).alone = alone;
+        match end {
             Ok(HeldEnd::Nothing(now)) => {
                 self.clock = DbClock::heard(now);
-                self.caution.held.leave();
+                self.caution.of(batch).leave();
                 if which == Which::Due {
                     // The clock is not there yet, or they are somebody else's.
                     self.listen_again().await?;
@@ -47,16 +57,20 @@ impl Term<'_> {
                 }
                 Ok(())
             }
-            Ok(HeldEnd::Worked(done, now)) => {
+            Ok(HeldEnd::Worked(done, now, left)) => {
                 self.clock = DbClock::heard(now);
                 self.tell(&done, "held");
-                self.caution.held.forget();
-                self.listen_again().await
+                self.caution.of(batch).forget();
+                self.listen_again().await?;
+                if left == Left::More {
+                    self.held.ask();
+                }
+                Ok(())
             }
             Err(error) => {
                 self.environment.status.metrics.failed.inc();
                 self.held.ask();
-                self.recover(error, Batch::Held).await
+                self.recover(error, batch).await
             }
         }
     }
@@ -64,8 +78,10 @@ impl Term<'_> {
     /// Asks the database when to look next.
     async fn listen_again(&mut self) -> Result<(), PgError> {
         let timeout = self.environment.config.daemon.statement_timeout;
-        let timers = answered(timeout, gates::timers(&self.work)).await?;
-        self.held.heard(timers);
+        match answered(timeout, gates::timers(&self.work, &self.resting)).await {
+            Ok(timers) => self.held.heard(timers),
+            Err(error) => return self.recover(error, Batch::Due).await,
+        }
         Ok(())
     }
 

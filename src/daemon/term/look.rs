@@ -132,11 +132,13 @@ impl Term<'_> {
         if self.planner.next().is_none_or(|at| at > now) {
             return Ok(());
         }
+        let trouble = self.caution.ticks.trouble.clone();
         let pass = TickPass {
             session: &self.work,
             writer: &self.writer,
             force: &self.force,
             care: self.caution.ticks.care,
+            trouble: trouble.as_deref(),
         };
         self.caution.ticks.enter();
         let timeout = self.environment.config.daemon.statement_timeout;
@@ -173,6 +175,7 @@ impl Term<'_> {
         match answered(self.patience(), asking).await {
             Ok(done) => {
                 self.unanswered = done.left;
+                self.held.told(done.timers);
                 if done.left {
                     let soon = Instant::now() + ASK_AGAIN_EVERY;
                     self.chores.next_expiry = self.chores.next_expiry.min(soon);

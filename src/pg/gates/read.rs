@@ -128,7 +128,7 @@ impl Gates {
         if !now_due.is_empty() {
             for row in session.client().query(&self.parts, &[&now_due]).await? {
                 let JsonText(text) = row.try_get(1)?;
-                lists.entry(row.get(0)).or_default().push(parse_json(text)?);
+                lists.entry(row.get(0)).or_default().push(parse_json(text));
             }
         }
         for held in held.iter_mut() {
@@ -155,9 +155,9 @@ fn key_of(bytes: &[u8]) -> Option<DedupKey> {
     bytes.try_into().ok().map(DedupKey)
 }
 
-fn parse_json(text: &str) -> Result<Value, PgError> {
-    serde_json::from_str(text)
-        .map_err(|error| unreadable("what a held draft has collected", &error.to_string()))
+/// One which is too deep to be read stays what it is, as text.
+fn parse_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 fn unreadable(what: &str, why: &str) -> PgError {
@@ -215,7 +215,7 @@ fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
             (None, Some(tick)) => Cause::Tick(tick),
             (None, None) => Cause::Event(0),
         };
-    let chain = row.try_get::<_, Option<Vec<String>>>("chain")?.unwrap_or_default();
+    let chain = row.try_get::<_, Option<Vec<Option<&str>>>>("chain")?.unwrap_or_default();
     let key_at = |column: &str| row.try_get::<_, Option<&[u8]>>(column).map(|bytes| bytes.and_then(key_of));
     let count = locked.get(&id).and_then(|count| u32::try_from(*count).ok());
     Ok(Item {
@@ -235,7 +235,7 @@ fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
             instructions: "".into(),
             context: serde_json::json!({ "items": [] }),
             tags: Vec::new().into(),
-            chain: chain.iter().filter_map(|name| RoutineName::parse(name).ok()).collect(),
+            chain: chain.into_iter().flatten().filter_map(|name| RoutineName::parse(name).ok()).collect(),
         },
         standing: match (name("state")?, count) {
             ("waiting" | "failed", Some(_)) => Standing::Waiting,

@@ -21,7 +21,27 @@ pub enum Which {
     Free,
 }
 
-/// Held drafts which may go on, with what their gates have to know.
+/// A held draft which may go on.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Its number.
+    pub id: i64,
+    /// Its routine.
+    pub routine: String,
+}
+
+/// How many held drafts a pass takes.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldLimits {
+    /// Rows.
+    pub rows: i64,
+    /// Bytes of their drafts; the first is taken however large it is.
+    pub bytes: i64,
+    /// Drafts of which they are made.
+    pub drafts: i64,
+}
+
+/// Held drafts which go on, with what their gates have to know.
 #[derive(Debug)]
 pub struct Ready {
     /// All that is known.
@@ -35,19 +55,41 @@ pub struct Ready {
 }
 
 impl Gates {
-    /// Reads held drafts which may go on, `max` at most, and locks their routines:
-    /// three round trips. There must be a transaction.
+    /// Which held drafts may go on, and the clock of the database: nothing is locked
+    /// yet, so that nobody passes over them while we wait for their routines. Those of
+    /// `resting` routines wait.
     ///
     /// # Errors
     ///
     /// Of the database.
-    pub async fn ready(&self, session: &Session, which: Which, max: i64) -> Result<Ready, PgError> {
+    pub async fn choose(
+        &self,
+        session: &Session,
+        which: Which,
+        limits: HeldLimits,
+        resting: &[String],
+    ) -> Result<(Vec<Chosen>, Timestamp), PgError> {
         let clock = crate::pg::schedules::now(session).await?;
         let statement = match which {
             Which::Due => &self.held_due,
             Which::Free => &self.held_free,
         };
-        let rows = session.client().query(statement, &[&max, &clock]).await?;
+        let HeldLimits { rows, bytes, drafts } = limits;
+        let rows = session.client().query(statement, &[&rows, &clock, &bytes, &drafts, &resting]).await?;
+        let chosen = rows.iter().map(|row| Chosen { id: row.get(0), routine: row.get(1) });
+        Ok((chosen.collect(), clock))
+    }
+
+    /// Locks the routines of the chosen drafts, takes them, and reads what their
+    /// gates have to know: three round trips. There must be a transaction.
+    ///
+    /// # Errors
+    ///
+    /// Of the database.
+    pub async fn ready(&self, session: &Session, chosen: &[Chosen]) -> Result<Ready, PgError> {
+        let now = self.lock_up(session, &buckets(chosen.iter().map(|chosen| &*chosen.routine))).await?;
+        let ids: Vec<i64> = chosen.iter().map(|chosen| chosen.id).collect();
+        let rows = session.client().query(&self.held_take, &[&ids]).await?;
         let mut held = Vec::with_capacity(rows.len());
         let mut spoilt = Vec::new();
         for row in &rows {
@@ -57,7 +99,6 @@ impl Gates {
             }
         }
         let count = held.len();
-        let now = self.lock_up(session, &buckets(held.iter().map(|held| &held.draft.routine))).await?;
         let state = self.know_held(session, held, now).await?;
         Ok(Ready { state, now, count, spoilt })
     }
@@ -100,44 +141,51 @@ pub enum Queue {
     Waiting,
 }
 
-/// When held drafts are to be looked at; those of paused routines are not counted.
+/// When held drafts are to be looked at; those of paused and of `resting` routines are
+/// not counted.
 ///
 /// # Errors
 ///
 /// Of the database.
-pub async fn timers(session: &Session) -> Result<Timers, PgError> {
+pub async fn timers(session: &Session, resting: &[String]) -> Result<Timers, PgError> {
     let sql = "select \
-         (select h.due_at from hearken.held h where h.phase <> 'queued' \
-            and not exists (select from hearken.paused p where p.routine = h.routine) \
+         (select least(greatest(h.due_at, '0001-01-02'), '9999-12-30') from hearken.held h where h.phase <> 'queued' \
+            and not exists (select from hearken.paused p where p.routine = h.routine) and h.routine <> all ($1) \
           order by h.due_at, h.id limit 1), \
          exists (select from hearken.held h where h.phase = 'queued')";
-    let row = session.client().query_one(sql, &[]).await?;
+    let row = session.client().query_one(sql, &[&resting]).await?;
     let queue = if row.get(1) { Queue::Waiting } else { Queue::Empty };
     Ok(Timers { next: row.try_get(0)?, queue })
 }
 
 /// Cancels the held drafts of routines which are no more, with a decision for each;
-/// says how many.
+/// says how many. Those which somebody else holds are passed over: the next time.
 ///
 /// # Errors
 ///
 /// Of the database.
 pub async fn cancel_gone(session: &Session, routines: &BTreeSet<&RoutineName>) -> Result<u64, PgError> {
     let names: Vec<&str> = routines.iter().map(|name| name.as_str()).collect();
-    let sql = "with gone as ( \
-             delete from hearken.held h where h.routine <> all ($1) \
-             returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item), \
+    let sql = "with doomed as materialized ( \
+             select h.id from hearken.held h \
+             where not exists (select from unnest($1::text[]) as n (name) where n.name = h.routine) \
+             order by h.id for update of h skip locked), \
+         gone as ( \
+             delete from hearken.held h using doomed d where h.id = d.id \
+             returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item, h.count), \
          freed as (delete from hearken.dedup_keys k using gone g where k.item_id = g.id) \
          insert into hearken.decisions \
              (event_seq, first_tick, last_tick, met_item_id, source, routine, version, item, outcome, reason) \
          select g.event_seq, g.tick, g.tick, g.id, case when g.tick is null then 'events' else 'schedule' end, \
-                g.routine, g.version, g.item, 'cancelled', 'the routine which wanted it was removed' \
+                g.routine, g.version, g.item, 'cancelled', \
+                'the routine which wanted it was removed' \
+                || case when g.count > 1 then format('; it was made of %s drafts', g.count) else '' end \
          from gone g";
     Ok(session.client().execute(sql, &[&names]).await?)
 }
 
-/// Held drafts which cannot be read become dead letters, so that they do not fall
-/// due for ever.
+/// Held drafts which cannot be read, or cannot go on, become dead letters, so that
+/// they do not fall due for ever.
 ///
 /// # Errors
 ///
@@ -151,7 +199,12 @@ pub async fn drop_spoilt(session: &Session, spoilt: &[(i64, String)]) -> Result<
              delete from hearken.held h using unnest($1::bigint[], $2::text[]) as s (id, why) \
              where h.id = s.id \
              returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item, h.queue, h.draft, s.why), \
-         freed as (delete from hearken.dedup_keys k using spoilt s where k.item_id = s.id) \
+         freed as (delete from hearken.dedup_keys k using spoilt s where k.item_id = s.id), \
+         told as ( \
+             insert into hearken.decisions \
+                 (event_seq, first_tick, last_tick, met_item_id, source, routine, version, item, outcome, reason) \
+             select event_seq, tick, tick, id, case when tick is null then 'events' else 'schedule' end, \
+                    routine, version, item, 'dead', why from spoilt) \
          insert into hearken.dead_letters \
              (event_seq, tick, kind, source, routine, version, item, queue, message, draft) \
          select event_seq, tick, 'failed', case when tick is null then 'events' else 'schedule' end, \

@@ -26,11 +26,24 @@ impl Gates {
     ///
     /// Of the database; the transaction is then to be rolled back.
     pub async fn write(&self, session: &Session, changes: &mut Changes) -> Result<(), PgError> {
-        let Changes { created, replaced, appended, superseded, held, removed, parts, reset, keys, uses } =
-            changes;
-        // Sent in this order, and the server works in this order.
+        let Changes {
+            created,
+            replaced,
+            appended,
+            superseded,
+            held,
+            removed,
+            given_up,
+            parts,
+            reset,
+            keys,
+            uses,
+        } = changes;
+        // Sent in this order, since all of it is prepared, and the server works in this
+        // order: what is thrown away goes before what takes its place.
         futures_util::try_join!(
             self.remove(session, removed),
+            self.free(session, given_up),
             self.put(session, &self.create, created),
             self.put(session, &self.replace, replaced),
             self.append(session, appended),
@@ -48,7 +61,15 @@ impl Gates {
         if ids.is_empty() {
             return Ok(());
         }
-        session.client().execute("delete from hearken.held where id = any($1)", &[&ids]).await?;
+        session.client().execute(&self.remove, &[&ids]).await?;
+        Ok(())
+    }
+
+    async fn free(&self, session: &Session, ids: &[i64]) -> Sent {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        session.client().execute(&self.free, &[&ids]).await?;
         Ok(())
     }
 
@@ -114,7 +135,7 @@ impl Gates {
         if ids.is_empty() {
             return Ok(());
         }
-        session.client().execute("delete from hearken.held_parts where held_id = any($1)", &[&ids]).await?;
+        session.client().execute(&self.discard, &[&ids]).await?;
         Ok(())
     }
 
@@ -126,9 +147,7 @@ impl Gates {
         let places: Vec<i32> = parts.iter().map(|(_, n, _)| i32::try_from(*n).unwrap_or(i32::MAX)).collect();
         let contexts: Vec<JsonString> =
             parts.iter().map(|(.., context)| JsonString(context.to_string())).collect();
-        let sql = "insert into hearken.held_parts (held_id, n, context) \
-                   select * from unnest($1::bigint[], $2::integer[], $3::json[])";
-        session.client().execute(sql, &[&ids, &places, &contexts]).await?;
+        session.client().execute(&self.collect, &[&ids, &places, &contexts]).await?;
         Ok(())
     }
 

@@ -133,3 +133,16 @@ pub async fn release_held(session: &Session, id: i64) -> Result<Answer, PgError>
     let row = session.client().query_one("select hearken.release_held($1::bigint)", &[&id]).await?;
     Ok(if row.try_get::<_, &str>(0)? == "released" { Answer::Done } else { Answer::Gone })
 }
+
+/// Whether a draft is still held, and its routine is paused: then it does not go on
+/// before the pause ends, released or not.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn waits_for_resume(session: &Session, id: i64) -> Result<bool, PgError> {
+    let sql = "\
+        select exists (select from hearken.held h \
+            join hearken.paused p on p.routine = h.routine where h.id = $1)";
+    Ok(session.client().query_one(sql, &[&id]).await?.try_get(0)?)
+}

@@ -23,7 +23,9 @@ pub(super) const ITEMS: &str = "\
     order by queue, state";
 
 pub(super) const HELD: &str = "\
-    select routine, gate, phase, drafts, next_due_at from hearken.held_overview order by routine, gate, phase";
+    select h.routine, h.gate, h.phase, h.drafts, h.next_due_at, p.routine is not null \
+    from hearken.held_overview h left join hearken.paused p on p.routine = h.routine \
+    order by h.routine, h.gate, h.phase";
 
 pub(super) const LETTERS: &str =
     "select kind, count(*), max(at) from hearken.dead_letters group by kind order by kind";
@@ -71,6 +73,7 @@ pub(super) fn held_count(row: &Row) -> Result<HeldCount, tokio_postgres::Error> 
         phase: row.try_get(2)?,
         count: row.try_get(3)?,
         next_due_at: row.try_get(4)?,
+        paused: row.try_get(5)?,
     })
 }
 

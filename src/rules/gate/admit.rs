@@ -145,6 +145,10 @@ impl State {
         let queues = candidate.request.overlap.as_ref().is_some_and(|o| o.policy == OverlapPolicy::Queue);
         let waits = Waits { open: pass.follows.is_some(), overlap: queues };
         let (gate, reason) = match (pass.follows, pass.overlaps) {
+            // Its time comes first, and its turn afterwards.
+            (Some(_), _) | (_, Some(_)) if pass.due.at > pass.wanted => {
+                (pass.due.gate, pass.due.reason(&candidate.request))
+            }
             (Some(met), _) => (Gate::Dedup, format!("it follows item {met}, which is running")),
             (None, Some(met)) => (Gate::Overlap, format!("it waits for item {met} of the routine")),
             (None, None) if pass.due.at > pass.wanted => (pass.due.gate, pass.due.reason(&candidate.request)),

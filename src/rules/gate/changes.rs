@@ -27,7 +27,9 @@ pub struct Changes {
     pub held: Vec<Held>,
     /// Held drafts which are no more.
     pub removed: Vec<i64>,
-    /// Contexts to be stored apart: held draft, place, context.
+    /// Held drafts which were given up: what they took is free again.
+    pub given_up: Vec<i64>,
+    /// Contexts to be stored apart: held draft, place behind what is stored, context.
     pub parts: Vec<(i64, u32, Value)>,
     /// Held drafts whose parts are to be thrown away before.
     pub reset: Vec<i64>,
@@ -74,7 +76,7 @@ impl Changes {
                 Loaded::Yes => held.parts.stored as usize,
                 Loaded::No => 0,
             };
-            let places = held.parts.stored..;
+            let places = 0_u32..;
             let new = std::mem::take(list).into_iter().skip(known);
             self.parts.extend(places.zip(new).map(|(place, context)| (held.id, place, context)));
         }
@@ -96,6 +98,7 @@ impl State {
         let mut changes = Changes {
             superseded: self.superseded,
             removed: self.removed,
+            given_up: self.given_up,
             keys: keys.into_values().collect(),
             uses: uses.into_values().collect(),
             ..Changes::default()

@@ -1,9 +1,10 @@
 //! When a draft may be due: hours and limits together.
 
-use super::hours::{Hours, Outside};
+use super::hours::{HORIZON, Hours, Outside};
 use super::limit::{Excess, LimitRequest, Uses};
 use super::note::Gate;
 use super::request::Request;
+use super::slots::spell::spell;
 use super::state::Keyed;
 use jiff::Timestamp;
 
@@ -75,6 +76,9 @@ pub(super) fn delay(
             }
         }
         due = in_hours(request.hours.as_ref(), due)?;
+        if due.at.duration_since(from) > HORIZON {
+            return Err(format!("{}, and no room within {}", described(&request.limits), spell(HORIZON)));
+        }
         if due.at == before {
             return check_drops(request, used, due, now);
         }

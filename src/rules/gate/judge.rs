@@ -11,6 +11,7 @@ use super::entry::{
 use super::merge::collected;
 use super::note::{Gate, Note, Ruling};
 use super::request::{Collect, Request};
+use super::slots::spell::spell;
 use super::state::State;
 use crate::rules::item::{ItemDraft, Planned};
 use jiff::Timestamp;
@@ -62,8 +63,10 @@ impl State {
             },
             // In the queue it waits for its turn, if only until the end of this
             // release.
-            Phase::Accepted if held.waits != Waits::default() => {
+            Phase::Accepted if held.waits != Waits::default() || self.has_open_twin(held) => {
+                let twin = self.has_open_twin(held);
                 if let Some(mut held) = self.take_held(id) {
+                    held.waits.open |= twin;
                     held.phase = Phase::Queued;
                     held.changed();
                     self.hold(held);
@@ -76,6 +79,13 @@ impl State {
             }
             Phase::Queued => Vec::new(),
         }
+    }
+
+    /// Whether an item with its dedup key is open, though it was accepted when none
+    /// was: somebody has made one by hand, or had the draft's row when it was judged.
+    fn has_open_twin(&self, held: &Held) -> bool {
+        let key = Keys::of(&held.request).open;
+        key.and_then(|key| self.open_item(self.open.get(&key))).is_some()
     }
 
     fn is_blocked(&self, held: &Held) -> bool {
@@ -139,7 +149,7 @@ impl State {
         let note = Note::about(&draft, gate, Ruling::Merged, reason, Some(held.id));
         held.gather(collect, draft, request);
         held.due_at = due_of(collect, held.since, now);
-        held.reason = reason_of(collect, held.due_at);
+        held.reason = reason_of(collect, held.since, held.due_at);
         held.changed();
         let full = collect.max().is_some_and(|max| held.count >= max);
         let mut notes = vec![note];
@@ -164,7 +174,7 @@ impl State {
         let id = self.next_id();
         let gate = gate_of(collect);
         let due_at = due_of(collect, now, now);
-        let reason = reason_of(collect, due_at);
+        let reason = reason_of(collect, now, due_at);
         let note = Note::about(&draft, gate, Ruling::Held, reason.clone(), Some(id));
         self.hold(Held {
             id,
@@ -214,9 +224,15 @@ fn due_of(collect: &Collect, since: Timestamp, now: Timestamp) -> Timestamp {
     }
 }
 
-fn reason_of(collect: &Collect, due_at: Timestamp) -> String {
+fn reason_of(collect: &Collect, since: Timestamp, due_at: Timestamp) -> String {
     match collect {
-        Collect::Debounce { quiet, .. } => format!("held until it has been quiet for {quiet:#}, or {due_at}"),
+        Collect::Debounce { quiet, max_wait: None, .. } => {
+            format!("held until it has been quiet for {}", spell(*quiet))
+        }
+        Collect::Debounce { quiet, max_wait: Some(max_wait), .. } => {
+            let last = since.checked_add(*max_wait).unwrap_or(Timestamp::MAX);
+            format!("held until it has been quiet for {}, or {last}", spell(*quiet))
+        }
         Collect::Batch { max, .. } => format!("held for a batch of {max}, until {due_at} at the latest"),
     }
 }

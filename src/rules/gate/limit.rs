@@ -149,7 +149,10 @@ impl LimitRequest {
     /// The limit for people: `20 per 1h`, `10 per 1d (Europe/Berlin)`.
     #[must_use]
     pub fn describe(&self) -> String {
-        format!("{} per {}", self.max, self.per)
+        match self.used {
+            0 => format!("{} per {}", self.max, self.per),
+            used => format!("{} per {}, {used} of them used by others", self.max, self.per),
+        }
     }
 
     /// The uses which are in an interval of this length together with an instant

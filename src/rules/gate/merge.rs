@@ -23,6 +23,14 @@ pub fn collected(draft: &mut ItemDraft) -> Option<&mut Vec<Value>> {
     draft.context.get_mut(COLLECTED)?.as_array_mut()
 }
 
+/// Takes the contexts out of a draft: the list it has collected, or the one it is.
+fn listed(draft: &mut ItemDraft) -> Vec<Value> {
+    match collected(draft) {
+        Some(list) => std::mem::take(list),
+        None => vec![std::mem::take(&mut draft.context)],
+    }
+}
+
 /// Takes the content of `new` into `kept`. The cause's key stays what it was: it
 /// says what the item began with.
 pub(super) fn take_over(kept: &mut ItemDraft, new: ItemDraft, how: How) {
@@ -40,10 +48,11 @@ fn replace(kept: &mut ItemDraft, new: ItemDraft) {
 }
 
 fn append(kept: &mut ItemDraft, mut new: ItemDraft) {
-    let added = collected(&mut new).map(std::mem::take).unwrap_or_default();
-    if let Some(list) = collected(kept) {
-        list.extend(added);
-    }
+    let added = listed(&mut new);
+    // Its routine may have begun to collect while it was held.
+    let mut all = listed(kept);
+    all.extend(added);
+    kept.context = serde_json::json!({ COLLECTED: all });
     kept.chain = longer(std::mem::take(&mut kept.chain), new.chain);
 }
 
@@ -67,20 +76,20 @@ impl Held {
             Keep::Last if newest => {
                 replace(&mut self.draft, new);
                 self.request = request;
-                self.parts = Parts { stored: 0, loaded: Loaded::Yes, reset: Reset::Discard };
+                if self.parts.stored > 0 || self.parts.loaded == Loaded::No {
+                    self.parts = Parts { stored: 0, loaded: Loaded::Yes, reset: Reset::Discard };
+                }
             }
             Keep::Last => self.draft.chain = longer(std::mem::take(&mut self.draft.chain), new.chain),
             Keep::All => {
-                let added = collected(&mut new).map(std::mem::take).unwrap_or_default();
-                let mut all = collected(&mut self.draft).map(std::mem::take).unwrap_or_default();
+                let added = listed(&mut new);
+                let mut all = listed(&mut self.draft);
                 all.extend(added);
                 if newest {
                     replace(&mut self.draft, new);
                     self.request = request;
                 }
-                if let Some(list) = collected(&mut self.draft) {
-                    *list = all;
-                }
+                self.draft.context = serde_json::json!({ COLLECTED: all });
             }
         }
     }

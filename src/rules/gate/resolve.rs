@@ -114,6 +114,10 @@ impl<'a> Resolver<'a> {
     fn interval(self, spec: &IntervalSpec) -> Result<Interval, PlanError> {
         let from = self.setting(&spec.from, &TIME, || "flow.hours.from".to_owned())?;
         let to = self.setting(&spec.to, &TIME, || "flow.hours.to".to_owned())?;
+        if from == to {
+            let field = "flow.hours.to".to_owned();
+            return Err(PlanError { field, reason: PlanReason::SameTimes });
+        }
         Ok(Interval { days: spec.days, from, to })
     }
 
@@ -132,7 +136,7 @@ impl<'a> Resolver<'a> {
         };
         let limit = |(limit, number): (&LimitSpec, u32)| -> Result<LimitRequest, PlanError> {
             Ok(LimitRequest {
-                key: self.numbered_key(Gate::Limit, Some(number), &limit.key),
+                key: self.limit_key(limit),
                 max: self.setting(&limit.max, &COUNT, || field(number, "max"))?,
                 used: self.setting(&limit.used, &COUNT, || field(number, "used"))?,
                 per: limit.per.clone(),
@@ -152,18 +156,29 @@ impl<'a> Resolver<'a> {
     }
 
     fn key(self, gate: Gate, spec: &KeySpec) -> DedupKey {
-        self.numbered_key(gate, None, spec)
+        self.named_key(gate, None, spec)
     }
 
-    fn numbered_key(self, gate: Gate, number: Option<u32>, spec: &KeySpec) -> DedupKey {
+    /// Limits are told apart by what they count and in which time, so that one keeps
+    /// its uses when others come to stand before it.
+    fn limit_key(self, limit: &LimitSpec) -> DedupKey {
+        let paths = limit.key.0.iter().map(|part| match part {
+            KeyPart::Path(path) => path.to_string(),
+            KeyPart::Tick => "tick".to_owned(),
+        });
+        let name = paths.chain([limit.per.to_string()]).collect::<Vec<_>>().join(" ");
+        self.named_key(Gate::Limit, Some(&name), &limit.key)
+    }
+
+    fn named_key(self, gate: Gate, name: Option<&str>, spec: &KeySpec) -> DedupKey {
         let values = spec.0.iter().map(|part| self.key_value(part)).collect::<Vec<_>>();
-        let number = number.map(|number| Part::Integer(number.into()));
+        let name = name.map(Part::Text);
         let parts = values.iter().map(|value| match value {
             KeyValue::Json(value) => Part::Json(value),
             KeyValue::Tick(tick) => Part::Integer(tick.as_nanosecond()),
             KeyValue::Missing => Part::Missing,
         });
-        gate_key(gate.as_str(), &self.routine.name, self.item, number.into_iter().chain(parts))
+        gate_key(gate.as_str(), &self.routine.name, self.item, name.into_iter().chain(parts))
     }
 
     fn key_value(self, part: &KeyPart) -> KeyValue<'a> {

@@ -38,6 +38,7 @@ pub struct State {
     pub(super) held: BTreeMap<i64, Held>,
     /// Those read from the database which are no more.
     pub(super) removed: Vec<i64>,
+    pub(super) given_up: Vec<i64>,
     /// Those which took a place: item, and what took it.
     pub(super) superseded: Vec<(i64, i64)>,
     /// The causes which were dealt with, and what came of them.
@@ -170,10 +171,12 @@ impl State {
         subjects.map(|held| (held.id, held.draft.clone())).collect()
     }
 
-    /// A held draft is given up: it is held no more, and makes no item.
+    /// A held draft is given up: it is held no more, makes no item, and the keys it
+    /// took are free again.
     pub fn give_up(&mut self, id: i64) {
         if let Some(held) = self.take_held(id) {
             self.forget(&held);
+            self.given_up.push(id);
         }
     }
 

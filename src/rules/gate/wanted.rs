@@ -48,7 +48,12 @@ impl Wanted {
     /// What the gates behind collecting ask about.
     pub fn ask(&mut self, request: &Request, now: Timestamp) {
         if let Some(dedup) = &request.dedup {
-            let changes = matches!(dedup.on_conflict, OnConflict::Replace | OnConflict::Append);
+            // Whether an item waits is known by locking it: a worker may be about to
+            // take it.
+            let changes = match dedup.on_conflict {
+                OnConflict::Replace | OnConflict::Append | OnConflict::FollowUp => true,
+                OnConflict::Skip => false,
+            };
             let (all, to_change) = match dedup.window {
                 Window::WhileOpen => (&mut self.open, &mut self.open_to_change),
                 Window::Forever | Window::Sliding(_) | Window::Aligned(_) => {

@@ -46,6 +46,9 @@ pub enum PlanReason {
         /// What the field may have, in words.
         wanted: &'static str,
     },
+    /// Hours which end when they begin.
+    #[error("the hours end when they begin, so that it is not said whether they are never or always open")]
+    SameTimes,
     /// The values for the worker nest so deep that they could not be read back
     /// once a gate has held them.
     #[error("it nests deeper than {max} levels, and could not be read back after a gate held it")]

@@ -81,6 +81,10 @@ pub fn read(trust: &Trust, row: &Row) -> (Option<Routine>, Problems) {
     }
     let fields = match serde_json::from_str(&row.routine) {
         Ok(Value::Object(fields)) => fields,
+        Ok(Value::Null) => {
+            let help = "let the query leave such rows out, or give them an object";
+            return refused("", Problem::error(0..0, "its column `routine` is null").help(help));
+        }
         Ok(_) => {
             let problem = Problem::error(0..row.routine.len(), "a routine is an object of JSON");
             let help = "the keys are those of a file: `title`, `on`, `when`, `item` and so on";

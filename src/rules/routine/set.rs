@@ -10,6 +10,10 @@ use std::sync::Arc;
 pub struct RoutineSet {
     /// The routines, sorted by name.
     pub routines: Vec<Arc<Routine>>,
+    /// The names of rows which are there and cannot be used at present, sorted.
+    /// None of them is in force. But nobody removed them, so that what is kept for
+    /// them, held drafts and the places of their schedules, waits until they can.
+    pub refused: Vec<RoutineName>,
     /// The SHA-256, in hex, of the names and versions: equal sets have equal
     /// hashes, whatever the order in which their files were read.
     pub hash: String,
@@ -27,18 +31,25 @@ impl RoutineSet {
             // Neither names nor versions hold these separators.
             hasher.update(format!("{}\0{}\n", routine.name, routine.version));
         }
-        Self { hash: hex::encode(hasher.finalize()), routines }
+        Self { hash: hex::encode(hasher.finalize()), refused: Vec::new(), routines }
     }
 
-    /// These routines, which are files, and those of rows. A file wins over a row
-    /// of its name; the rows which lost are returned.
+    /// These routines, which are files, and those of rows; `refused` names the rows
+    /// which cannot be used. A file wins over a row of its name; the rows which lost
+    /// are returned.
     #[must_use]
-    pub fn with_rows(&self, rows: &[Arc<Routine>]) -> (Self, Vec<RoutineName>) {
+    pub fn with_rows(&self, rows: &[Arc<Routine>], refused: &[RoutineName]) -> (Self, Vec<RoutineName>) {
         let is_hidden = |row: &&Arc<Routine>| self.get(row.name.as_str()).is_some();
         let hidden = rows.iter().filter(is_hidden).map(|row| row.name.clone()).collect();
         // Files first: of two of a name the first stays.
         let all = self.routines.iter().chain(rows).cloned().collect();
-        (Self::new(all), hidden)
+        let mut set = Self::new(all);
+        let out_of_force = |name: &&RoutineName| set.get(name.as_str()).is_none();
+        let mut refused: Vec<RoutineName> = refused.iter().filter(out_of_force).cloned().collect();
+        refused.sort();
+        refused.dedup();
+        set.refused = refused;
+        (set, hidden)
     }
 
     /// The routine of that name.
@@ -74,12 +85,22 @@ mod tests {
     #[test]
     fn a_file_wins_over_a_row_of_its_name() {
         let files = RoutineSet::new(vec![routine("hq.a", "file"), routine("b", "file")]);
-        let (set, hidden) = files.with_rows(&[routine("hq.a", "row"), routine("hq.c", "row")]);
+        let (set, hidden) = files.with_rows(&[routine("hq.a", "row"), routine("hq.c", "row")], &[]);
         let titles = set.routines.iter().map(|routine| (routine.name.as_str(), routine.title.as_str()));
         assert_eq!(titles.collect::<Vec<_>>(), [("b", "file"), ("hq.a", "file"), ("hq.c", "row")]);
         assert_eq!(hidden.iter().map(RoutineName::as_str).collect::<Vec<_>>(), ["hq.a"]);
-        let (same, hidden) = files.with_rows(&[]);
+        let (same, hidden) = files.with_rows(&[], &[]);
         assert!(same.hash == files.hash && hidden.is_empty());
+    }
+
+    #[test]
+    fn a_row_which_cannot_be_used_is_named_unless_something_has_its_name() {
+        let files = RoutineSet::new(vec![routine("hq.a", "file")]);
+        let refused = ["hq.c", "hq.a", "hq.b", "hq.c"].map(|name| RoutineName::parse(name).unwrap());
+        let (set, _) = files.with_rows(&[routine("hq.d", "row")], &refused);
+        assert_eq!(set.refused.iter().map(RoutineName::as_str).collect::<Vec<_>>(), ["hq.b", "hq.c"]);
+        // They are not in force, and no part of what is.
+        assert_eq!(set.hash, files.with_rows(&[routine("hq.d", "row")], &[]).0.hash);
     }
 
     fn routine(name: &str, title: &str) -> Arc<Routine> {

@@ -102,7 +102,7 @@ async fn a_held_draft_is_cancelled_or_released() -> anyhow::Result<()> {
     hold(c, 3, "queued", "open_key, waits_overlap = sha256('l'), true").await?;
     hold(c, 4, "collecting", "").await?;
     c.batch_execute(
-        "update hearken.held set request = '{\"dedup\": {}, \"limits\": []}'; \
+        "update hearken.held set request = '{\"dedup\": {\"window\": \"while_open\"}, \"limits\": []}'; \
          insert into hearken.held_parts (held_id, n, context) \
              values (1, 1, '{}'), (1, 2, '{}'), (4, 1, '{}'); \
          insert into hearken.dedup_keys (key, item_id, routine, item) \
@@ -129,8 +129,8 @@ async fn a_held_draft_is_cancelled_or_released() -> anyhow::Result<()> {
     check(c, "select string_agg(held_id::text, ',') from hearken.held_parts", "4").await?;
     // The item for which 2 waited has the key still; 3 keeps its own.
     let rows = "select string_agg(concat_ws('|', id, phase, waits_open or waits_overlap, open_key is null, \
-        request -> 'dedup' is null), ' ' order by id) from hearken.held where due_at <= hearken.now()";
-    check(c, rows, "2|accepted|f|t|t 3|accepted|f|f|f 4|collecting|f|t|f").await?;
+        request #>> '{dedup,window}'), ' ' order by id) from hearken.held where due_at <= hearken.now()";
+    check(c, rows, "2|accepted|f|t|forever 3|accepted|f|f|while_open 4|collecting|f|t|while_open").await?;
     let overview = "select string_agg(phase || drafts, ' ' order by phase) from hearken.held_overview";
     check(c, overview, "accepted2 collecting1").await
 }

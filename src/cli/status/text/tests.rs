@@ -23,7 +23,7 @@ fn nothing() -> Overview {
 }
 
 fn told(overview: Overview) -> String {
-    of(&Report { overview, ticks: Some(Vec::new()) })
+    of(&Report { overview, ticks: Ticks::Known(Vec::new()) })
 }
 
 fn somebody(state: &str, routines: &str) -> Daemon {
@@ -99,6 +99,15 @@ fn what_waits_is_a_table_and_what_cannot_be_counted_is_said() {
         phase: "queued".to_owned(),
         count: 2,
         next_due_at: None,
+        paused: false,
+    };
+    let stopped = HeldCount {
+        routine: "digest".to_owned(),
+        gate: "hours".to_owned(),
+        phase: "accepted".to_owned(),
+        next_due_at: Some(at("2026-03-02T08:00:03Z")),
+        paused: true,
+        ..held.clone()
     };
     let pause = Pause {
         routine: "digest".to_owned(),
@@ -108,13 +117,27 @@ fn what_waits_is_a_table_and_what_cannot_be_counted_is_said() {
     };
     let text = told(Overview {
         items: Some(vec![waiting]),
-        held: Some(vec![held]),
+        held: Some(vec![stopped, held]),
         paused: vec![pause],
         dead_letters: None,
         ..nothing()
     });
     assert!(text.contains("finance  waiting     3      1m 0s ago\n"), "{text}");
-    assert!(text.contains("refunds  overlap  queued  2      in its turn\n"), "{text}");
+    assert!(text.contains("refunds  overlap  queued    2      in its turn\n"), "{text}");
+    assert!(text.contains("digest   hours    accepted  2      paused\n"), "{text}");
     assert!(text.contains("digest          2026-03-01T00:00:00Z  ann  -\n"), "{text}");
     assert!(text.contains("dead letters, count, newest: too many to be counted in time\n"), "{text}");
+}
+
+#[test]
+fn ticks_which_are_not_shown_say_why() {
+    let too_many = of(&Report { overview: nothing(), ticks: Ticks::TooMany });
+    assert!(too_many.contains("\nnext ticks: not worked out for more than 10000 schedules; "), "{too_many}");
+    let late = of(&Report { overview: nothing(), ticks: Ticks::NotInTime });
+    assert!(late.ends_with("\nnext ticks: the schedules could not be read in time\n"), "{late}");
+    // For machines both are null.
+    let json = |ticks| serde_json::to_value(Report { overview: nothing(), ticks }).unwrap()["ticks"].clone();
+    assert_eq!(json(Ticks::TooMany), serde_json::Value::Null);
+    assert_eq!(json(Ticks::NotInTime), serde_json::Value::Null);
+    assert_eq!(json(Ticks::Known(Vec::new())), serde_json::json!([]));
 }

@@ -157,7 +157,7 @@ fn limits_are_described_and_stored() {
     assert_eq!(sliding(20, 3_600).describe(), "20 per 1h");
     let slots = Slots::parse("1d", parse_zone("Europe/Berlin").unwrap()).unwrap();
     let limit = LimitRequest { used: 3, ..request(10, Per::Calendar(slots)) };
-    assert_eq!(limit.describe(), "10 per 1d (Europe/Berlin)");
+    assert_eq!(limit.describe(), "10 per 1d (Europe/Berlin), 3 of them used by others");
     let waiting = Excess::Delay { max_delay: Some(seconds(90)) };
     for limit in [limit, sliding(20, 3_600), LimitRequest { excess: waiting, ..sliding(1, 1) }] {
         let text = serde_json::to_string(&limit).unwrap();

@@ -41,7 +41,7 @@ fn fixed_values_are_taken_as_they_are() {
     assert_eq!(request.dedup, Some(DedupRequest { key: key("dedup", "a"), window, on_conflict }));
     assert_eq!(request.supersede, Some(key("supersede", "b")));
     let [limit] = &request.limits[..] else { panic!("one limit") };
-    assert_eq!((limit.max, limit.used, limit.key), (20, 0, limit_key(0, "a")));
+    assert_eq!((limit.max, limit.used, limit.key), (20, 0, limit_key("data.id 1h", "a")));
     assert_eq!(limit.per, Per::Sliding(SignedDuration::from_hours(1)));
     assert_eq!(limit.excess, Excess::Delay { max_delay: Some(SignedDuration::from_hours(48)) });
     let overlap = gate_key("overlap", &name(), &ItemName::only(), []);
@@ -147,10 +147,10 @@ fn key(gate: &str, value: &str) -> DedupKey {
     gate_key(gate, &name(), &ItemName::only(), [Part::Text(value)])
 }
 
-fn limit_key(number: i128, value: &str) -> DedupKey {
+fn limit_key(name_of: &str, value: &str) -> DedupKey {
     let texts = ["limit", "r", "item"].into_iter();
     let named = texts.fold(KeyHasher::new(), |key, text| key.part(Part::Text(text)));
-    named.part(Part::Integer(number)).part(Part::Text(value)).finish()
+    named.part(Part::Text(name_of)).part(Part::Text(value)).finish()
 }
 
 fn try_asked(flow: &str, data: Value) -> Result<Request, PlanError> {

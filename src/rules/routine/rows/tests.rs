@@ -88,6 +88,21 @@ fn a_row_brings_no_sql_unless_there_is_a_role_for_it() {
     accepted(&with_role, &row(&query));
 }
 
+/// As when a set is read back which was recorded under other settings.
+#[test]
+fn another_role_matters_to_sql_only() {
+    let role = |name: &str| Trust { run_as: RoleName::parse(name).ok(), ..trust() };
+    let (plain, asks) = (row(&plain()), row(&with_each("select 1 as id")));
+    let again = |row: &Row, today: &Trust| {
+        let routine = accepted(&role("first"), row);
+        check_text(today, &routine).is_some()
+    };
+    for today in [role("first"), role("second"), trust()] {
+        assert!(again(&plain, &today), "{today:?}");
+        assert_eq!(again(&asks, &today), today == role("first"), "{today:?}");
+    }
+}
+
 #[test]
 fn a_row_does_not_get_out_of_its_role() {
     let trust = Trust { run_as: RoleName::parse("hq_routines").ok(), ..trust() };
@@ -131,7 +146,7 @@ fn all_that_is_wrong_with_a_row_is_said_at_once() {
 fn what_is_no_routine_says_why() {
     let of = |routine: &str| Row { routine: routine.to_owned(), ..row(&plain()) };
     check(&trust(), &of("[1]"), &["a routine is an object of JSON"]);
-    check(&trust(), &of("null"), &["a routine is an object of JSON"]);
+    check(&trust(), &of("null"), &["its column `routine` is null"]);
     assert!(complaints(&trust(), &of("{"))[0].starts_with("this is no JSON"));
     let null = "{\"title\": null, \"on\": {\"event\": {}}}";
     check(&trust(), &of(null), &["`title` is null"]);
@@ -186,6 +201,11 @@ fn trust() -> Trust {
         tenants: Tenants::Any,
         run_as: None,
     }
+}
+
+/// Reads a routine's text again, under the trust of today.
+fn check_text(today: &Trust, routine: &Routine) -> Option<Routine> {
+    super::check(today, &routine.name, &routine.text).0
 }
 
 #[track_caller]

@@ -147,9 +147,9 @@ impl Trust {
         let plain = |item: &ItemSpec| {
             matches!(item.instructions, Instructions::Static(_)) && self.admits_queue(item.queue.as_str())
         };
-        routine.confined.run_as == self.run_as
-            && (!has_sql || self.run_as.is_some())
-            && routine.items.iter().all(plain)
+        // Without SQL nothing runs as the role, and another role is nothing to it.
+        let may_ask = self.run_as.is_some() && routine.confined.run_as == self.run_as;
+        (!has_sql || may_ask) && routine.items.iter().all(plain)
     }
 }
 
