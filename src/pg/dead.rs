@@ -11,6 +11,7 @@ use crate::rules::name::{ItemName, RoutineName};
 use crate::rules::routine::{Routine, Version};
 use jiff::Timestamp;
 use postgres_types::ToSql;
+use tokio_postgres::ToStatement;
 
 /// Why an event which matched, or a tick, did not become an item. The texts are
 /// those of the constraint `decisions_outcome_is_known`.
@@ -188,19 +189,24 @@ pub struct DeadLetter {
     pub draft: Option<String>,
 }
 
-/// Writes decisions, in the transaction which is open.
-pub(super) async fn record(session: &Session, decisions: &[Decision]) -> Result<(), PgError> {
+/// Writes decisions; their arrays are those of [`Rows`].
+pub(super) const RECORD: &str = "\
+    insert into hearken.decisions \
+        (event_seq, first_tick, last_tick, count, met_item_id, source, routine, version, item, outcome, reason) \
+    select * from unnest( \
+        $1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
+        $8::text[], $9::text[], $10::text[], $11::text[])";
+
+/// Writes decisions, in the transaction which is open, with [`RECORD`] as it is or
+/// prepared.
+pub(super) async fn record<T>(session: &Session, statement: &T, decisions: &[Decision]) -> Result<(), PgError>
+where
+    T: ?Sized + ToStatement,
+{
     if decisions.is_empty() {
         return Ok(());
     }
-    let rows = Rows::of(decisions);
-    let sql = "\
-        insert into hearken.decisions \
-            (event_seq, first_tick, last_tick, count, met_item_id, source, routine, version, item, outcome, reason) \
-        select * from unnest( \
-            $1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
-            $8::text[], $9::text[], $10::text[], $11::text[])";
-    session.client().execute(sql, &rows.parameters()).await?;
+    session.client().execute(statement, &Rows::of(decisions).parameters()).await?;
     Ok(())
 }
 

@@ -77,6 +77,7 @@ pub struct Writer {
     prune: Statement,
     schedules: Statement,
     ring: Statement,
+    record: Statement,
     gates: OnceCell<Gates>,
 }
 
@@ -125,6 +126,7 @@ impl Writer {
             ring: client
                 .prepare("select pg_notify('hearken:' || q, '') from unnest($1::text[]) as q")
                 .await?,
+            record: client.prepare(dead::RECORD).await?,
             gates: OnceCell::new(),
         })
     }
@@ -313,17 +315,18 @@ impl Sending<'_> {
             return self.commit_few(decisions, dead, advance).await;
         }
         let sent = std::mem::take(&mut self.sent);
-        let (created, (), ()) = futures_util::try_join!(
+        let record = &self.writer.record;
+        let (created, (), (), ()) = futures_util::try_join!(
             futures_util::future::try_join_all(sent),
             self.writer.advance(self.session, advance),
             self.writer.ring(self.session, &self.queues),
+            dead::record(self.session, record, decisions),
         )?;
         let created = created.iter().sum();
         let duplicates = self.offered.len() as u64 - created;
         if duplicates > 0 {
-            dead::record(self.session, &self.duplicates().await?).await?;
+            dead::record(self.session, record, &self.duplicates().await?).await?;
         }
-        dead::record(self.session, decisions).await?;
         dead::bury(self.session, dead).await?;
         self.session.client().batch_execute(COMMIT).await?;
         Ok(Enqueued { created, duplicates })
@@ -338,7 +341,6 @@ impl Sending<'_> {
         advance: Advance<'_>,
     ) -> Result<Enqueued, PgError> {
         // Rare, and prepared as they come, which takes a round trip.
-        dead::record(self.session, decisions).await?;
         dead::bury(self.session, dead).await?;
         let columns = Columns::of(&mut self.drafts);
         let few = async {
@@ -352,10 +354,11 @@ impl Sending<'_> {
             let count = |place: usize| u64::try_from(row.get::<_, i64>(place)).unwrap_or_default();
             Ok(Enqueued { created: count(0), duplicates: count(1) })
         };
-        let (enqueued, (), (), ()) = futures_util::try_join!(
+        let (enqueued, (), (), (), ()) = futures_util::try_join!(
             few,
             self.writer.advance(self.session, advance),
             self.writer.ring(self.session, &self.queues),
+            dead::record(self.session, &self.writer.record, decisions),
             async { self.session.client().batch_execute(COMMIT).await.map_err(PgError::from) },
         )?;
         Ok(enqueued)

@@ -242,7 +242,7 @@ pub async fn commit(
     letters: &[DeadLetter],
     queues: &BTreeSet<QueueName>,
 ) -> Result<bool, PgError> {
-    dead::record(session, decisions).await?;
+    dead::record(session, dead::RECORD, decisions).await?;
     dead::bury(session, letters).await?;
     if !queues.is_empty() {
         let queues: Vec<&str> = queues.iter().map(QueueName::as_str).collect();
