@@ -6,10 +6,19 @@
 //! `event` say what it has, `holds` whether it matches, `because` why not. The
 //! overview of the operators is tried in the same way, with a value of each type.
 
+#[allow(clippy::unwrap_used, reason = "a schema it cannot read is to fail the test")]
+#[path = "../../src/rules/schema/tests/checker.rs"]
+mod checker;
 mod events;
 mod gates;
 mod overview;
 mod page;
+mod schema;
+
+/// What the checker of schemas calls by these names.
+mod rules {
+    pub use hearken::rules::value;
+}
 
 use hearken::rules::matcher::Matcher;
 use hearken::rules::name::RoutineName;
