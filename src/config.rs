@@ -8,28 +8,28 @@
 
 mod error;
 mod limit;
+mod pressure;
 mod routines;
+mod tables;
 #[cfg(test)]
 mod tests;
 
 pub use self::error::ConfigError;
+pub use self::pressure::Pressure;
 pub use self::routines::RoutineSource;
 
 use self::error::place_of;
+use crate::rules::foreign::{InboxSpec, SourceSpec, Tables};
+use crate::rules::name::{InboxName, SourceName};
 use crate::rules::routine::rows::RowSourceName;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// Tables which the file will have one day. Passing over them would look as if
-/// they worked.
-const NOT_BUILT: [(&str, &str); 2] = [
-    ("source", "sources other than hearken's own log are not built yet; write events with hearken.emit"),
-    ("inbox", "inboxes other than hearken's own are not built yet; items go to hearken.inbox_items"),
-];
 
 /// Whether the doorbell is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -83,6 +83,16 @@ pub struct Config {
     /// `[routines.NAME]`: queries whose rows are routines, by their names.
     #[serde(deserialize_with = "routines::sources")]
     pub routines: BTreeMap<RowSourceName, RoutineSource>,
+    /// `[source.NAME]`: tables whose rows are events, by their names; without
+    /// hearken's own log.
+    #[serde(deserialize_with = "tables::sources")]
+    pub source: BTreeMap<SourceName, SourceSpec>,
+    /// `[inbox.NAME]`: tables which items go to, by their names; without hearken's
+    /// own inbox.
+    #[serde(deserialize_with = "tables::inboxes")]
+    pub inbox: BTreeMap<InboxName, InboxSpec>,
+    /// `[pressure]`: when the database is to be spared.
+    pub pressure: Option<Pressure>,
     /// `[http]`.
     pub http: Http,
     /// `[retention]`.
@@ -251,20 +261,16 @@ impl Config {
     ///
     /// The first error of the text.
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
-        for (table, why) in NOT_BUILT {
-            if let Some(span) = place_of(text, &[table]) {
-                return Err(ConfigError::at(name, text, span, why));
-            }
-        }
         let config: Self = toml::from_str(text).map_err(|error| {
             ConfigError::at(name, text, error.span().unwrap_or_default(), error.message())
         })?;
-        match config.contradiction() {
+        if let Some((keys, why)) = config.contradiction() {
+            let span = place_of(text, &keys).unwrap_or_default();
+            return Err(ConfigError::at(name, text, span, why));
+        }
+        match tables::contradiction(text, &config.source, &config.inbox) {
             None => Ok(config),
-            Some((keys, why)) => {
-                let span = place_of(text, &keys).unwrap_or_default();
-                Err(ConfigError::at(name, text, span, why))
-            }
+            Some((span, why)) => Err(ConfigError::at(name, text, span, &why)),
         }
     }
 
@@ -319,6 +325,12 @@ impl Config {
         Ok(())
     }
 
+    /// The tables of the user's which are described.
+    #[must_use]
+    pub fn tables(&self) -> Tables {
+        Tables { sources: Arc::new(self.source.clone()), inboxes: Arc::new(self.inbox.clone()) }
+    }
+
     /// The connection string, if the settings have one.
     ///
     /// # Errors
@@ -344,6 +356,13 @@ impl Config {
             DoorbellMode::Off => self.daemon.poll,
         }
     }
+}
+
+/// The place of a key of the settings, named from the outermost table on; of a
+/// table written as `[a.b]`, the place of its head. None, if it is not there.
+#[must_use]
+pub fn place(text: &str, keys: &[&str]) -> Option<Range<usize>> {
+    place_of(text, keys)
 }
 
 fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HttpListen, D::Error> {

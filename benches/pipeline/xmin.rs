@@ -3,10 +3,11 @@
 
 use crate::bed::{Bed, options, routines};
 use hearken::daemon::load::load_texts;
-use hearken::daemon::pass::{Care, LogPass, PassEnd};
+use hearken::daemon::pass::{Care, EventPass, Learned, PassEnd, Reader};
 use hearken::daemon::reload::force;
 use hearken::pg::enqueue::Writer;
-use hearken::pg::log::{LogReader, PageLimits};
+use hearken::pg::log::LogReader;
+use hearken::pg::page::PageLimits;
 use hearken::pg::paused::PauseReader;
 use hearken::pg::session::{Session, SessionRole};
 use std::time::Instant;
@@ -23,14 +24,14 @@ pub async fn run(bed: &mut Bed) -> anyhow::Result<()> {
     holder.batch_execute("begin isolation level repeatable read; select pg_current_xact_id()").await?;
     let session = Session::open(&options(&db.url), SessionRole::Work, None).await?;
     let reader = LogReader::prepare(&session).await?;
-    let writer = Writer::prepare(&session).await?;
+    let writer = Writer::prepare(&session, Default::default()).await?;
     let pauses = PauseReader::prepare(&session).await?;
     reader.begin(&session).await?;
     let force = force(load_texts(&routines())?);
     let limits = PageLimits { rows: PAGE as i64, bytes: 4 << 20, data_max: 1 << 20 };
-    let pass = LogPass {
+    let pass = EventPass {
         session: &session,
-        reader: &reader,
+        reader: Reader::Log(&reader),
         writer: &writer,
         force: &force,
         limits,
@@ -46,7 +47,7 @@ pub async fn run(bed: &mut Bed) -> anyhow::Result<()> {
         done += 100_000;
         loop {
             let began = Instant::now();
-            match pass.run(&mut None).await? {
+            match pass.run(&mut Learned::default()).await? {
                 PassEnd::Worked(work, ..) if work.events == PAGE => {
                     cost.push(began.elapsed().as_secs_f64() * 1e3)
                 }

@@ -1,33 +1,42 @@
 //! `hearken check`.
 
+mod database;
+
 use super::ConfigArgs;
 use crate::config::Config;
-use crate::daemon::load::load_all;
-use crate::rules::name::SourceName;
+use crate::daemon::load::{RoutineFile, load_all};
+use crate::rules::name::RoutineName;
 use crate::rules::problem::{Level, Problem, Problems, Report};
-use crate::rules::review::review;
+use crate::rules::review::{against_tables, review};
 use crate::rules::routine::RoutineSet;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Check routine files; no database is needed.
+/// Check routine files; only with --database a database is needed.
 ///
 /// Reads the files as the daemon would and shows all that is wrong with all of
 /// them. The exit status is 0 if they can be used, 2 if some cannot, and with
 /// --deny-warnings 1 if there are warnings.
+///
+/// With --database, sources, inboxes and routines are then held against the real
+/// tables: columns, types, unique indexes, privileges, policies and triggers.
+/// Nothing is changed there; what mends a finding is printed.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The folder of routine files, or one file.
-    #[arg(default_value = "routines", value_name = "PATH")]
-    path: PathBuf,
+    /// The folder of routine files, or one file; that of the settings unless given.
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
     /// One JSON object a line for each problem, and nothing else.
     #[arg(long)]
     json: bool,
     /// Exit with status 1 if there are warnings.
     #[arg(long)]
     deny_warnings: bool,
+    /// Also hold sources, inboxes and routines against the tables of the database.
+    #[arg(long)]
+    database: bool,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -38,6 +47,17 @@ struct Checked {
     files: Vec<Problems>,
     /// How many of the files can be used.
     routines: usize,
+    /// Where the settings do not fit the database.
+    settings: Vec<Problems>,
+    /// What was held against the database, if anything was.
+    tables: Option<Tables>,
+}
+
+/// How many tables were held against the database.
+#[derive(Clone, Copy, Debug)]
+struct Tables {
+    sources: usize,
+    inboxes: usize,
 }
 
 /// One problem for machines.
@@ -47,6 +67,9 @@ struct Line {
     report: Report,
     end_line: usize,
     end_column: usize,
+    /// SQL which mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mend: Option<String>,
 }
 
 /// Runs it.
@@ -63,7 +86,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let written = if args.json {
-        print_json(&mut std::io::stdout().lock(), &checked.files)
+        print_json(&mut std::io::stdout().lock(), checked.all())
     } else {
         print(&mut std::io::stderr().lock(), &mut std::io::stdout().lock(), &checked)
     };
@@ -75,34 +98,48 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<Checked> {
-    let sources = sources(&args.config)?;
-    let mut files = load_all(&args.path)?;
+    let config = settings(&args.config)?;
+    let of_settings = config.as_ref().map(|config| config.daemon.routines.clone());
+    let path = args.path.clone().or(of_settings).unwrap_or_else(|| PathBuf::from("routines"));
+    let mut files = load_all(&path)?;
     let set = RoutineSet::new(files.iter().filter_map(|file| file.routine.clone()).collect());
-    for (name, problem) in review(&set, sources.as_deref()) {
-        let is_its = |routine: &crate::rules::routine::Routine| routine.name == name;
-        let file = files.iter_mut().find(|file| file.routine.as_deref().is_some_and(is_its));
-        if let Some(file) = file {
-            file.problems.push(problem);
-            file.problems.sort();
-        }
+    let tables = config.iter().flat_map(|config| against_tables(&set, &config.source, &config.inbox));
+    for (name, problem) in review(&set, None).into_iter().chain(tables) {
+        note(&mut files, &name, problem);
     }
-    let mut files = files.into_iter().map(|file| file.problems).collect::<Vec<_>>();
-    if files.is_empty() {
-        files.push(nothing(&args.path));
+    let mut checked =
+        Checked { files: Vec::new(), routines: set.routines.len(), settings: Vec::new(), tables: None };
+    if args.database {
+        let looked = database::look(&args.config, &set, &mut files)?;
+        checked.settings = looked.settings;
+        checked.tables = Some(looked.tables);
     }
-    Ok(Checked { files, routines: set.routines.len() })
+    for file in &mut files {
+        file.problems.sort();
+    }
+    checked.files = files.into_iter().map(|file| file.problems).collect();
+    if checked.files.is_empty() {
+        checked.files.push(nothing(&path));
+    }
+    Ok(checked)
 }
 
-/// The sources which the settings name, if there are settings here. The
-/// environment is left aside: no variable of it adds a source, and a bad value
-/// in it says nothing about a routine.
-fn sources(args: &ConfigArgs) -> anyhow::Result<Option<Vec<SourceName>>> {
+/// Notes a problem with the file of a routine.
+fn note(files: &mut [RoutineFile], name: &RoutineName, problem: Problem) {
+    let is_its =
+        |file: &&mut RoutineFile| file.routine.as_deref().is_some_and(|routine| routine.name == *name);
+    if let Some(file) = files.iter_mut().find(is_its) {
+        file.problems.push(problem);
+    }
+}
+
+/// The settings, if there are some here. The environment is left aside: no variable of
+/// it describes a table, and a bad value in it says nothing about a routine.
+fn settings(args: &ConfigArgs) -> anyhow::Result<Option<Config>> {
     if args.config.is_none() && !Path::new("hearken.toml").exists() {
         return Ok(None);
     }
-    Config::load(args.config.as_deref(), &|_| None)?;
-    // So far there is no other: the settings refuse `[source.…]`.
-    Ok(Some(vec![SourceName::log()]))
+    Ok(Some(Config::load(args.config.as_deref(), &|_| None)?))
 }
 
 /// The problem of a folder without any routine.
@@ -114,8 +151,13 @@ fn nothing(folder: &Path) -> Problems {
 }
 
 impl Checked {
+    /// The problems of the settings and of each file.
+    fn all(&self) -> impl Iterator<Item = &Problems> {
+        self.settings.iter().chain(&self.files)
+    }
+
     fn count(&self, level: Level) -> usize {
-        self.files.iter().flat_map(Problems::iter).filter(|problem| problem.level == level).count()
+        self.all().flat_map(Problems::iter).filter(|problem| problem.level == level).count()
     }
 
     fn status(&self, args: &CheckArgs) -> u8 {
@@ -128,7 +170,12 @@ impl Checked {
 
     /// One line which says how it went.
     fn summary(&self) -> String {
-        let routines = counted(self.routines, "routine");
+        let mut routines = counted(self.routines, "routine");
+        if let Some(tables) = &self.tables {
+            let inboxes = if tables.inboxes == 1 { "inbox" } else { "inboxes" };
+            let (sources, count) = (counted(tables.sources, "source"), tables.inboxes);
+            routines.push_str(&format!(", {sources}, {count} {inboxes}"));
+        }
         let (errors, warnings) = (self.count(Level::Error), self.count(Level::Warning));
         let bad = self.files.iter().filter(|problems| problems.has_errors()).count();
         match (errors, warnings) {
@@ -136,8 +183,11 @@ impl Checked {
             (0, _) => format!("{routines}, {}", counted(warnings, "warning")),
             _ => {
                 let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
-                let bad = counted(bad, "routine file");
-                format!("{routines}, {errors}, {warnings}: {bad} cannot be used")
+                let bad = match bad {
+                    0 => "the settings do not fit the database".to_owned(),
+                    bad => format!("{} cannot be used", counted(bad, "routine file")),
+                };
+                format!("{routines}, {errors}, {warnings}: {bad}")
             }
         }
     }
@@ -151,12 +201,12 @@ fn counted(count: usize, what: &str) -> String {
 /// go where errors go, and a line of success where output goes.
 fn print(problems: &mut impl Write, success: &mut impl Write, checked: &Checked) -> std::io::Result<()> {
     let coloured = colours();
-    for file in checked.files.iter().filter(|file| !file.is_empty()) {
+    for file in checked.all().filter(|file| !file.is_empty()) {
         let text = if coloured { file.render_coloured() } else { file.render() };
         writeln!(problems, "{text}")?;
     }
     let summary = checked.summary();
-    if checked.files.iter().any(Problems::has_errors) {
+    if checked.all().any(Problems::has_errors) {
         writeln!(problems, "{summary}")
     } else {
         writeln!(success, "{summary}")?;
@@ -170,11 +220,12 @@ pub(super) fn colours() -> bool {
     std::io::stderr().is_terminal() && super::environment("NO_COLOR").is_none()
 }
 
-fn print_json(out: &mut impl Write, files: &[Problems]) -> std::io::Result<()> {
+fn print_json<'a>(out: &mut impl Write, files: impl Iterator<Item = &'a Problems>) -> std::io::Result<()> {
     for problems in files {
         for (report, problem) in problems.reports().into_iter().zip(problems.iter()) {
             let (end_line, end_column) = problems.locate(&(problem.span.end..problem.span.end));
-            let line = serde_json::to_string(&Line { report, end_line, end_column })?;
+            let mend = database::mend(report.help.as_deref()).map(str::to_owned);
+            let line = serde_json::to_string(&Line { report, end_line, end_column, mend })?;
             writeln!(out, "{line}")?;
         }
     }
@@ -209,12 +260,32 @@ mod tests {
         problems.push(Problem::error(6..8, "no bc").help("drop it"));
         problems.push(Problem::warning(0..1, "no a"));
         let mut out = Vec::new();
-        print_json(&mut out, &[problems]).unwrap();
+        print_json(&mut out, [problems].iter()).unwrap();
         let want = "{\"file\":\"r.toml\",\"line\":2,\"column\":1,\"level\":\"error\",\"message\":\"no bc\",\
                     \"help\":\"drop it\",\"end_line\":2,\"end_column\":3}\n\
                     {\"file\":\"r.toml\",\"line\":1,\"column\":1,\"level\":\"warning\",\"message\":\"no a\",\
                     \"help\":null,\"end_line\":1,\"end_column\":2}\n";
         assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[test]
+    fn what_was_held_against_the_database_is_counted_as_well() {
+        let mut settings = Problems::new("hearken.toml", "");
+        settings.push(Problem::error(0..0, "odd").help("run this SQL: grant select on t to r"));
+        let tables = Some(Tables { sources: 1, inboxes: 2 });
+        let fits = Checked { files: Vec::new(), routines: 3, settings: Vec::new(), tables };
+        assert_eq!(fits.summary(), "3 routines, 1 source, 2 inboxes, no problems");
+        let checked = Checked { settings: vec![settings], ..fits };
+        let want =
+            "3 routines, 1 source, 2 inboxes, 1 error, 0 warnings: the settings do not fit the database";
+        assert_eq!(checked.summary(), want);
+        let mut out = Vec::new();
+        print_json(&mut out, checked.all()).unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(
+            (&line["file"], &line["mend"]),
+            (&"hearken.toml".into(), &"grant select on t to r".into())
+        );
     }
 
     #[track_caller]
@@ -224,7 +295,7 @@ mod tests {
         for level in levels {
             problems.push(Problem { level: *level, ..Problem::error(0..0, "odd") });
         }
-        let checked = Checked { files: vec![problems], routines: 3 };
+        let checked = Checked { files: vec![problems], routines: 3, settings: Vec::new(), tables: None };
         assert_eq!((checked.status(&args), checked.summary().as_str()), (status, summary));
     }
 }

@@ -187,8 +187,12 @@ fn print_one(out: &mut impl Write, explanation: &Explanation) -> std::io::Result
 }
 
 fn print_draft(out: &mut impl Write, draft: &ItemDraft) -> std::io::Result<()> {
-    writeln!(out, "    {} for {}: {}", draft.item, draft.queue, printable(&draft.title))?;
-    for (key, value) in draft.context.as_object().into_iter().flatten() {
+    let (place, values) = match &draft.foreign {
+        Some(foreign) => (format!("the inbox {}", foreign.inbox), Some(&foreign.columns)),
+        None => (draft.queue.to_string(), draft.context.as_object()),
+    };
+    writeln!(out, "    {} for {place}: {}", draft.item, printable(&draft.title))?;
+    for (key, value) in values.into_iter().flatten() {
         writeln!(
             out,
             "      {} = {}",

@@ -7,13 +7,17 @@ pub mod explain;
 pub mod health;
 pub mod held;
 pub mod import;
+pub mod install;
 pub mod migrate;
 pub mod next;
 pub mod pause;
+pub mod protocol;
 pub mod run;
 pub mod schema;
 pub mod status;
 pub mod test;
+pub mod uninstall;
+pub mod watch;
 
 use crate::pg::connect::ConnectOptions;
 use crate::pg::error::PgError;
@@ -37,7 +41,7 @@ enum Command {
     Run(run::RunArgs),
     /// Bring the schema `hearken` up to date.
     Migrate(migrate::MigrateArgs),
-    /// Check routine files; no database is needed.
+    /// Check routine files, and with --database the tables they need.
     Check(check::CheckArgs),
     /// Run the tests inside routine files; no database is needed.
     Test(test::TestArgs),
@@ -57,6 +61,14 @@ enum Command {
     Pause(pause::PauseArgs),
     /// End the pause of a routine.
     Resume(pause::ResumeArgs),
+    /// Put doorbells on the tables which are sources; --print shows the SQL.
+    Install(install::InstallArgs),
+    /// Remove them again.
+    Uninstall(uninstall::UninstallArgs),
+    /// Turn the changes of a table into events.
+    Watch(watch::WatchArgs),
+    /// Make the functions by which workers lease rows of a table of yours.
+    Protocol(protocol::ProtocolArgs),
     /// Show hearken at work on a private PostgreSQL.
     Demo(demo::DemoArgs),
     /// Ask a running daemon whether it is ready; for container health checks.
@@ -132,6 +144,10 @@ pub fn main() -> ExitCode {
         Command::Held(args) => held::run(args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),
+        Command::Protocol(args) => protocol::run(args),
+        Command::Install(args) => install::run(args),
+        Command::Uninstall(args) => uninstall::run(args),
+        Command::Watch(args) => watch::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Health(args) => health::run(args),
     };

@@ -1,6 +1,7 @@
 //! `[routines.NAME]`: tables of yours whose rows are routines.
 
 use super::limit;
+use crate::rules::foreign::Tables;
 use crate::rules::routine::rows::{QueuePattern, RoleName, RowSourceName, Tenants, Trust};
 use crate::rules::sql::Sql;
 use serde::Deserialize;
@@ -39,8 +40,9 @@ pub struct RoutineSource {
 impl RoutineSource {
     /// What the rows of this source may do.
     #[must_use]
-    pub fn trust(&self, name: &RowSourceName) -> Trust {
+    pub fn trust(&self, name: &RowSourceName, tables: &Tables) -> Trust {
         Trust {
+            tables: tables.clone(),
             source: name.clone(),
             queues: self.queues.clone(),
             tenants: self.tenants.clone(),
@@ -93,7 +95,7 @@ impl<'de> Deserialize<'de> for SourceKey {
     }
 }
 
-fn sql<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sql, D::Error> {
+pub(super) fn sql<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sql, D::Error> {
     let sql = Sql::parse(&String::deserialize(deserializer)?).map_err(|error| {
         let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
         D::Error::custom(format!("{}{help}", error.message))
@@ -165,7 +167,7 @@ mod tests {
         let (name, source) = config.routines.first_key_value().expect("a source");
         assert_eq!((name.as_str(), source.sql.text()), ("hq", "select * from routines"));
         assert_eq!((source.refresh, source.max), (Duration::from_secs(60), 100));
-        let trust = source.trust(name);
+        let trust = source.trust(name, &Tables::default());
         assert_eq!(trust.run_as.as_ref().map(RoleName::as_str), Some("hq_routines"));
         assert_eq!(trust.tenants, Tenants::Only(["t1", "t2"].map(str::to_owned).into()));
         assert!(trust.queues.iter().any(|queue| queue.matches("hq-ann")));

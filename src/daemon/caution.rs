@@ -4,7 +4,9 @@
 //! time is found out too.
 
 use super::pass::Care;
+use super::source::SourceCautions;
 use crate::pg::error::PgError;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// The first pause after a pass that failed, doubled each time.
@@ -40,6 +42,8 @@ pub struct Cautions {
     pub due: Caution,
     /// Over held drafts whose item was closed.
     pub free: Caution,
+    /// Over each table of the user's.
+    pub(super) sources: SourceCautions,
 }
 
 /// Kinds of passes.
@@ -73,6 +77,11 @@ impl Cautions {
             caution.lost(error);
             caution.suspect();
         }
+        for caution in self.sources.values() {
+            let mut caution = caution.lock().unwrap_or_else(PoisonError::into_inner);
+            caution.lost(error);
+            caution.suspect();
+        }
     }
 }
 
@@ -85,7 +94,7 @@ impl Default for Caution {
 impl Caution {
     /// A session was lost. If it was in the middle of a pass that counts
     /// against the batch.
-    fn lost(&mut self, error: &PgError) {
+    pub(super) fn lost(&mut self, error: &PgError) {
         if std::mem::take(&mut self.in_pass) {
             self.strike(error);
         }
@@ -104,6 +113,17 @@ impl Caution {
     /// The batch went through: its trouble is over.
     pub fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    /// Nothing was there to be tried. The batch which gave trouble may be locked for
+    /// another moment, by a session of ours which is on its way out; so its trouble is
+    /// not forgotten. But what comes next may be another one, and is not set aside untried.
+    pub(super) fn calm(&mut self) {
+        self.in_pass = false;
+        if self.care == Care::SetAside {
+            self.care = Care::OneEvent;
+            self.strikes = 0;
+        }
     }
 
     /// A pass failed.
@@ -133,7 +153,7 @@ impl Caution {
 
     /// A session was lost while others work: a batch which does that again and
     /// again is handled with more care.
-    fn suspect(&mut self) {
+    pub(super) fn suspect(&mut self) {
         if self.is_suspicious() {
             self.escalate();
         }

@@ -5,7 +5,10 @@ use super::pass::rollback;
 use super::term::Environment;
 use crate::config::Config;
 use crate::pg::connect::ConnectOptions;
+use crate::pg::dead::Redriven;
+use crate::pg::enqueue::Writer;
 use crate::pg::error::{PgError, Policy};
+use crate::pg::inboxes::{Inboxes, Specs};
 use crate::pg::session::{Session, SessionRole};
 use crate::pg::{dead, gates, partitions, registry};
 use jiff::Timestamp;
@@ -38,15 +41,18 @@ pub struct Chores {
     /// When to keep the partitions.
     pub next_partitions: Instant,
     blocked: bool,
+    inboxes: Specs,
+    /// For blocked letters, over the leader's session.
+    writer: Option<Writer>,
     keeper: Option<JoinHandle<Result<(), PgError>>>,
 }
 
 impl Chores {
     /// All are due at once.
     #[must_use]
-    pub fn due() -> Self {
+    pub fn due(inboxes: Specs) -> Self {
         let now = Instant::now();
-        Self { next_expiry: now, next_partitions: now, blocked: true, keeper: None }
+        Self { next_expiry: now, next_partitions: now, blocked: true, inboxes, writer: None, keeper: None }
     }
 
     /// Some items are blocked from now on; says whether that is news.
@@ -89,7 +95,7 @@ impl Chores {
             next.map(|ms| Duration::from_secs_f64((ms / 1000.0).clamp(0.05, IDLE_EVERY.as_secs_f64())));
         // With leases about, look at least as often as the shortest lease.
         let mut wait = soon.map_or(IDLE_EVERY, |soon| soon.min(LEASES_EVERY));
-        if self.blocked {
+        if self.blocked || dead::some_are_blocked(leader).await? {
             self.redrive(leader).await?;
             wait = wait.min(LEASES_EVERY);
         }
@@ -98,7 +104,7 @@ impl Chores {
     }
 
     async fn redrive(&mut self, leader: &Session) -> Result<(), PgError> {
-        match dead::redrive_blocked(leader, REDRIVE_MAX).await {
+        match self.try_again(leader).await {
             Ok(redriven) => {
                 self.blocked = redriven.left > 0 || redriven.taken as i64 == REDRIVE_MAX;
                 if redriven.taken > 0 {
@@ -115,6 +121,19 @@ impl Chores {
                 rollback(leader).await
             }
         }
+    }
+
+    /// Letters for our inbox, and those for tables of the user's.
+    async fn try_again(&mut self, leader: &Session) -> Result<Redriven, PgError> {
+        let own = dead::redrive_blocked(leader, REDRIVE_MAX).await?;
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => Writer::prepare(leader, self.inboxes.clone()).await?,
+        };
+        let together = dead::redrive_together(leader, &writer, REDRIVE_MAX).await;
+        self.writer = Some(writer);
+        let together = together?;
+        Ok(Redriven { taken: own.taken + together.taken, left: own.left + together.left })
     }
 
     /// Starts the keeper of partitions, or takes note of how it ended.
@@ -156,6 +175,13 @@ async fn housekeeping(
         if gates::prune(&session, PRUNED_MAX).await? < PRUNED_MAX {
             break;
         }
+    }
+    let inboxes = Inboxes::new(Arc::new(config.inbox.clone()));
+    if !inboxes.is_empty()
+        && let Err(error) = gates::sweep(&session, &inboxes, config.retention.decisions.as_secs_f64()).await
+    {
+        // Nothing waits for it, and partitions must not.
+        tracing::warn!(error = %error, "items in other tables could not be looked through");
     }
     let tables = [
         (partitions::Table::Events, config.retention.events),

@@ -50,7 +50,7 @@ use crate::pg::doorbell;
 use crate::pg::error::PgError;
 use crate::pg::session::Session;
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What S does about `L`.
 pub enum Lock {
@@ -58,8 +58,9 @@ pub enum Lock {
     Off,
     /// Awake: S neither holds nor asks.
     Free,
-    /// S has asked; the future ends with the grant.
-    Asked(BoxFuture<'static, Result<(), PgError>>),
+    /// S has asked; the future ends with the grant. (A mutex which nobody locks: it
+    /// lets the state be lent to several threads.)
+    Asked(Mutex<BoxFuture<'static, Result<(), PgError>>>),
     /// S holds it: we may sleep.
     Held,
 }
@@ -79,21 +80,22 @@ impl std::fmt::Debug for Lock {
 #[derive(Debug)]
 pub struct Doorbell {
     session: Option<Arc<Session>>,
+    source: i32,
     /// The state of the lock.
     pub lock: Lock,
 }
 
 impl Doorbell {
-    /// A doorbell which is awake.
+    /// The doorbell of the source with this id; it is awake.
     #[must_use]
-    pub fn on(session: Arc<Session>) -> Self {
-        Self { session: Some(session), lock: Lock::Free }
+    pub fn on(session: Arc<Session>, source: i32) -> Self {
+        Self { session: Some(session), source, lock: Lock::Free }
     }
 
     /// No doorbell.
     #[must_use]
     pub fn off() -> Self {
-        Self { session: None, lock: Lock::Off }
+        Self { session: None, source: 0, lock: Lock::Off }
     }
 
     /// Session S, if there is a doorbell.
@@ -106,7 +108,9 @@ impl Doorbell {
     /// which slips in before it arrives is seen by the look after the grant.
     pub fn ask(&mut self) {
         if let Some(session) = self.session.clone() {
-            self.lock = Lock::Asked(Box::pin(async move { doorbell::wait_for_lock(&session).await }));
+            let source = self.source;
+            let asking = Box::pin(async move { doorbell::wait_for_lock(&session, source).await });
+            self.lock = Lock::Asked(Mutex::new(asking));
         }
     }
 
@@ -118,7 +122,7 @@ impl Doorbell {
     pub async fn granted(&mut self) -> Result<(), PgError> {
         match &mut self.lock {
             Lock::Asked(wait) => {
-                wait.await?;
+                wait.get_mut().unwrap_or_else(PoisonError::into_inner).await?;
                 self.lock = Lock::Held;
                 Ok(())
             }
@@ -152,7 +156,7 @@ impl Doorbell {
             Lock::Held => doorbell::unlock(&session).await,
             Lock::Asked(wait) => {
                 doorbell::cancel_wait(cancel_from, &session).await?;
-                match wait.await {
+                match wait.into_inner().unwrap_or_else(PoisonError::into_inner).await {
                     // The grant came before the cancel.
                     Ok(()) => doorbell::unlock(&session).await,
                     Err(error) if error.is_cancelled() => Ok(()),

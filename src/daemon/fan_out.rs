@@ -6,15 +6,16 @@
 //! dead letters. Those which wait for a grant or a table are asked again now and
 //! then ([`redrive`]).
 
+use super::deliver::Delivery;
 use super::gates::GatePass;
-use super::outcome::{Plan, of_the_moment};
-use super::pass::{Care, Force, LogPass, SOURCE, rollback};
+use super::outcome::Plan;
+use super::pass::{Care, EventPass, Force, SOURCE, rollback};
 use crate::pg::dead::LetterKind;
 use crate::pg::each::{Asked, EachQueries, Failure, OfTheMoment, Rows, patience};
 use crate::pg::enqueue::{Advance, Writer};
 use crate::pg::error::{PgError, Policy};
 use crate::pg::gates::Timers;
-use crate::pg::log::{Claimed, Page};
+use crate::pg::page::{Claimed, Page};
 use crate::pg::schedules;
 use crate::pg::session::Session;
 use crate::pg::unanswered::{self, Unanswered};
@@ -77,7 +78,7 @@ pub fn patience_of(set: &RoutineSet) -> Duration {
 /// None, if no routine has a query.
 /// Paused routines are not asked for.
 pub(super) async fn fan_out(
-    pass: &LogPass<'_>,
+    pass: &EventPass<'_>,
     page: &Page,
     paused: &HashSet<RoutineName>,
 ) -> Result<Option<Fanned>, PgError> {
@@ -134,7 +135,7 @@ pub(super) async fn fan_out(
 }
 
 /// An event which kills the connection whenever it is tried may do so in a query.
-fn set_aside(pass: &LogPass<'_>) -> Option<Failure> {
+fn set_aside(pass: &EventPass<'_>) -> Option<Failure> {
     match pass.care {
         Care::SetAside => Some(Failure::of_the_routine(pass.why_set_aside())),
         Care::Together | Care::Guarded | Care::Alone | Care::OneEvent => None,
@@ -206,19 +207,15 @@ pub async fn redrive(
         rollback(session).await?;
         return Ok(Redriven { answered: 0, left: offered > 0, timers: Timers::default() });
     }
-    let verdicts = writer.enqueue_each(session, &work.drafts).await?;
-    if let Some(error) = of_the_moment(&verdicts) {
-        return Err(error);
-    }
     let events = events.iter().collect::<Vec<_>>();
-    work.judge(SOURCE, &verdicts, &events);
+    let delivery = Delivery { session, writer, care: Care::Guarded, trouble: None, source: SOURCE };
+    let (_, created) = delivery.with_care(&mut work, &events).await?;
     let about = schedules::now(session).await?;
     let gates = GatePass { session, writer, care: Care::Guarded, trouble: None, about };
     let through = gates.run(&mut work, &events).await?;
     unanswered::remove(session, &done).await?;
     let mut sending = writer.begin(session, SOURCE);
-    work.ring_for_created(&verdicts, &mut sending);
-    through.queues.iter().for_each(|queue| sending.ring_for(queue));
+    created.iter().chain(&through.queues).for_each(|queue| sending.ring_for(queue));
     sending.commit(&work.decisions, &work.letters, Advance::Nowhere).await?;
     let left = done.len() < offered || offered >= max;
     Ok(Redriven { answered: done.len(), left, timers: through.timers })
@@ -305,7 +302,10 @@ fn read_event(text: &str) -> Option<Event> {
     let text = |json: &Value, key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
     let old = json.get_mut("old").map(Value::take).filter(|old| !old.is_null());
     Some(Event {
-        from: SourceName::log(),
+        from: match json.get("from").and_then(Value::as_str) {
+            Some(from) => SourceName::parse(from).ok()?,
+            None => SourceName::log(),
+        },
         seq: json.get("seq")?.as_i64()?,
         id: text(&json, "id")?,
         origin: text(&json, "source")?,

@@ -5,20 +5,22 @@
 //! behind. So a pass which is done with care first tries each draft as a plain item
 //! behind a savepoint, and lets only those through the gates which were taken.
 
+use super::deliver::{Delivery, there_before};
 use super::failpoint;
-use super::outcome::{Plan, of_the_moment};
+use super::outcome::Plan;
 use super::pass::{Care, SOURCE};
 use super::ticks;
-use crate::pg::dead::Decision;
+use crate::pg::dead::{Decision, group_of};
 use crate::pg::enqueue::{Enqueued, Verdict, Writer, about_cause};
 use crate::pg::error::{PgError, Policy};
-use crate::pg::gates::{Gates, Queue, Timers};
+use crate::pg::gates::{ForeignRows, Gates, Known, Queue, Timers};
 use crate::pg::session::Session;
 use crate::rules::event::Event;
 use crate::rules::gate::{Note, Phase, Ruling, State};
-use crate::rules::item::{Cause, ItemDraft, Planned};
+use crate::rules::item::{Cause, DedupKey, FromRow, ItemDraft, Planned};
 use crate::rules::name::QueueName;
 use jiff::Timestamp;
+use std::collections::HashMap;
 
 /// How long a statement may take when drafts go alone.
 pub(super) const ALONE_TIMEOUT_MS: u32 = 2_000;
@@ -82,36 +84,72 @@ impl GatePass<'_> {
             return self.judge(gates, drafts, plan).await;
         }
         let mut through = Through::default();
-        for planned in drafts {
-            through.add(self.judge_alone(gates, planned, plan, events).await?);
+        for group in groups(drafts, plan) {
+            through.add(self.judge_alone(gates, group, plan, events).await?);
         }
         Ok(through)
     }
 
-    /// Lets drafts through the gates, all together.
-    async fn judge(&self, gates: &Gates, drafts: Vec<Planned>, plan: &mut Plan) -> Result<Through, PgError> {
-        let (mut state, now) = gates.know(self.session, &drafts, self.about).await?;
+    /// Lets drafts through the gates, all together. Where a table of the user's has the
+    /// row of a new item already, all is taken back and judged again without it.
+    async fn judge(
+        &self,
+        gates: &Gates,
+        mut drafts: Vec<Planned>,
+        plan: &mut Plan,
+    ) -> Result<Through, PgError> {
+        if !drafts.iter().any(|planned| planned.draft.foreign.is_some()) {
+            return Ok(self.judge_once(gates, drafts, &mut Met::default(), plan).await?.unwrap_or_default());
+        }
+        let client = self.session.client();
+        let (mut met, said) = (Met::default(), plan.decisions.len());
+        loop {
+            client.batch_execute("savepoint judged").await?;
+            if let Some(mut through) = self.judge_once(gates, drafts.clone(), &mut met, plan).await? {
+                client.batch_execute("release savepoint judged").await?;
+                through.enqueued.duplicates += met.told(plan);
+                return Ok(through);
+            }
+            client.batch_execute("rollback to savepoint judged; release savepoint judged").await?;
+            plan.decisions.truncate(said);
+            drafts.retain(|planned| !met.takes_out(&planned.draft));
+        }
+    }
+
+    /// The same once; nothing, if there were such rows, whose keys are then in `met`.
+    async fn judge_once(
+        &self,
+        gates: &Gates,
+        drafts: Vec<Planned>,
+        met: &mut Met,
+        plan: &mut Plan,
+    ) -> Result<Option<Through>, PgError> {
+        let inboxes = self.writer.inboxes();
+        let Known { mut state, now, rows } = gates.know(self.session, inboxes, &drafts, self.about).await?;
         failpoint::hit("gates.loaded");
+        met.give_up(&mut state);
         let mut notes = state.release_due(now);
         for planned in drafts {
             notes.extend(state.offer(planned, now));
         }
-        self.write(gates, state, notes, plan).await
+        self.write(gates, state, &rows, notes, met, plan).await
     }
 
-    /// Lets one draft through the gates, behind a savepoint: what it would change may
-    /// be refused though it was taken by itself, the list it is added to, say.
+    /// Lets one draft, or those which come together, through the gates, behind a
+    /// savepoint: what it would change may be refused though it was taken by itself, the
+    /// list it is added to, say.
     async fn judge_alone(
         &self,
         gates: &Gates,
-        planned: Planned,
+        group: Vec<Planned>,
         plan: &mut Plan,
         events: &[&Event],
     ) -> Result<Through, PgError> {
         let client = self.session.client();
         client.batch_execute("savepoint gate").await?;
-        let (draft, said) = (planned.draft.clone(), plan.decisions.len());
-        let error = match self.judge(gates, vec![planned], plan).await {
+        let drafts: Vec<ItemDraft> = group.iter().map(|planned| planned.draft.clone()).collect();
+        let said = plan.decisions.len();
+        let error = match self.judge(gates, group, plan).await {
             Ok(through) => {
                 client.batch_execute("release savepoint gate").await?;
                 return Ok(through);
@@ -123,26 +161,31 @@ impl GatePass<'_> {
         };
         client.batch_execute("rollback to savepoint gate; release savepoint gate").await?;
         plan.decisions.truncate(said);
-        plan.refuse(source_of(draft.cause), &draft, &answer.sqlstate, &answer.message, events);
+        for draft in &drafts {
+            plan.refuse(source_of(draft), draft, &answer.sqlstate, &answer.message, events);
+        }
         Ok(Through::default())
     }
 
-    /// Writes down what the gates said and changed.
+    /// Writes down what the gates said and changed. Nothing, if a table of the user's
+    /// had the row of a new item already: its key is in `met` then.
     pub(super) async fn write(
         &self,
         gates: &Gates,
         state: State,
+        rows: &ForeignRows,
         notes: Vec<Note>,
+        met: &mut Met,
         plan: &mut Plan,
-    ) -> Result<Through, PgError> {
+    ) -> Result<Option<Through>, PgError> {
         failpoint::hit("gates.judged");
         let mut through = Through { timers: timers_of(&state), ..Through::default() };
         let mut changes = state.into_changes();
         through.enqueued.created = changes.created.len() as u64;
-        through.queues = changes.created.iter().map(|item| item.draft.queue.clone()).collect();
         // A worker may have passed over what was locked to be changed.
-        through.queues.extend(changes.appended.iter().map(|item| item.draft.queue.clone()));
-        through.queues.extend(changes.replaced.iter().map(|item| item.draft.queue.clone()));
+        let touched = changes.created.iter().chain(&changes.appended).chain(&changes.replaced);
+        let own = touched.filter(|item| item.draft.foreign.is_none());
+        through.queues = own.map(|item| item.draft.queue.clone()).collect();
         through.queues.sort_unstable();
         through.queues.dedup();
         for note in &notes {
@@ -155,10 +198,27 @@ impl GatePass<'_> {
         }
         plan.decisions.extend(notes.into_iter().map(decision));
         if !changes.is_empty() {
-            gates.write(self.session, &mut changes).await?;
+            let created: Vec<ItemDraft> = changes
+                .created
+                .iter()
+                .filter(|item| item.draft.foreign.is_some())
+                .map(|item| item.draft.clone())
+                .collect();
+            let inboxes = self.writer.inboxes();
+            let duplicates = match gates.write(self.session, inboxes, rows, &mut changes).await {
+                Ok(duplicates) => duplicates,
+                Err(error) => {
+                    inboxes.learn(&error).await;
+                    return Err(error);
+                }
+            };
+            if !duplicates.is_empty() {
+                met.add(created, &duplicates);
+                return Ok(None);
+            }
         }
         failpoint::hit("gates.written");
-        Ok(through)
+        Ok(Some(through))
     }
 
     /// The drafts which the inbox would take; the others become dead letters.
@@ -178,8 +238,8 @@ impl GatePass<'_> {
             match verdict {
                 Verdict::Created | Verdict::Duplicate(_) => taken.push(planned),
                 Verdict::Refused { sqlstate, message } => {
-                    let source = source_of(planned.draft.cause);
-                    plan.refuse(source, &planned.draft, &sqlstate, &message, events);
+                    let draft = &planned.draft;
+                    plan.refuse(source_of(draft), draft, &sqlstate, &message, events);
                 }
             }
         }
@@ -188,26 +248,60 @@ impl GatePass<'_> {
 
     /// Tries drafts as plain items, without leaving anything behind.
     pub(super) async fn probe(&self, drafts: &[ItemDraft]) -> Result<Vec<Verdict>, PgError> {
-        let client = self.session.client();
-        if self.care == Care::SetAside {
-            let message = self.trouble.unwrap_or("the connection was lost whenever it was tried");
-            let verdict = Verdict::Refused { sqlstate: "XX000".into(), message: message.to_owned() };
-            return Ok(vec![verdict; drafts.len()]);
-        }
-        client.batch_execute("savepoint gates").await?;
-        let verdicts = match self.care {
-            Care::Together | Care::Guarded => self.writer.enqueue_each(self.session, drafts).await?,
-            Care::Alone | Care::OneEvent | Care::SetAside => {
-                self.writer.enqueue_singly(self.session, drafts, ALONE_TIMEOUT_MS).await?
+        let Self { session, writer, care, trouble, .. } = *self;
+        Delivery { session, writer, care, trouble, source: SOURCE }.probe(drafts).await
+    }
+}
+
+/// The drafts one by one, but those which come together as one.
+fn groups(drafts: Vec<Planned>, plan: &Plan) -> Vec<Vec<Planned>> {
+    let mut groups: Vec<Vec<Planned>> = Vec::new();
+    for planned in drafts {
+        let own = group_of(&planned.draft);
+        match groups.last_mut() {
+            Some(last)
+                if plan.has_siblings(&planned.draft)
+                    && last.first().is_some_and(|first| group_of(&first.draft) == own) =>
+            {
+                last.push(planned);
             }
-        };
-        client.batch_execute("rollback to savepoint gates; release savepoint gates").await?;
-        if self.care == Care::Guarded
-            && let Some(error) = of_the_moment(&verdicts)
-        {
-            return Err(error);
+            _ => groups.push(vec![planned]),
         }
-        Ok(verdicts)
+    }
+    groups
+}
+
+/// Drafts whose rows tables of the user's had already, by the keys of their causes.
+#[derive(Debug, Default)]
+pub(super) struct Met(HashMap<DedupKey, ItemDraft>);
+
+impl Met {
+    fn add(&mut self, created: Vec<ItemDraft>, keys: &[DedupKey]) {
+        let met = created.into_iter().filter(|draft| keys.contains(&draft.key));
+        self.0.extend(met.map(|draft| (draft.key, draft)));
+    }
+
+    /// Whether the draft is one of them.
+    fn takes_out(&self, draft: &ItemDraft) -> bool {
+        self.0.contains_key(&draft.key)
+    }
+
+    /// Held drafts which are among them are held no more.
+    pub(super) fn give_up(&self, state: &mut State) {
+        if self.0.is_empty() {
+            return;
+        }
+        for (id, draft) in state.subjects() {
+            if self.takes_out(&draft) {
+                state.give_up(id);
+            }
+        }
+    }
+
+    /// Adds the decisions on them; says how many.
+    pub(super) fn told(&self, plan: &mut Plan) -> u64 {
+        plan.decisions.extend(self.0.values().map(|draft| there_before(source_of(draft), draft)));
+        self.0.len() as u64
     }
 }
 
@@ -218,21 +312,27 @@ fn timers_of(state: &State) -> Timers {
 }
 
 /// Where what caused a draft came from, as decisions have it.
-pub(super) fn source_of(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Event(_) => SOURCE,
-        Cause::Tick(_) => ticks::SOURCE,
+pub(super) fn source_of(draft: &ItemDraft) -> &str {
+    source(draft.cause, draft.from.as_deref())
+}
+
+fn source(cause: Cause, from: Option<&FromRow>) -> &str {
+    match (cause, from) {
+        (Cause::Event(_), Some(from)) => from.source.as_str(),
+        (Cause::Event(_), None) => SOURCE,
+        (Cause::Tick(_), _) => ticks::SOURCE,
     }
 }
 
 fn decision(note: Note) -> Decision {
     Decision {
         about: about_cause(note.cause),
-        source: source_of(note.cause).to_owned(),
+        source: source(note.cause, note.from.as_deref()).to_owned(),
         routine: Some((note.routine, note.version)),
         item: Some(note.item),
         outcome: note.ruling.into(),
         reason: note.reason,
         met_item_id: note.met,
+        event_id: note.from.as_ref().map(|from| from.id.clone()),
     }
 }

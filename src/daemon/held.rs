@@ -7,7 +7,7 @@
 
 use super::clock::DbClock;
 use super::failpoint;
-use super::gates::{GatePass, Through, source_of};
+use super::gates::{GatePass, Met, Through, source_of};
 use super::outcome::Plan;
 use super::pass::{Care, Done, rollback};
 use crate::pg::enqueue::{Advance, Verdict};
@@ -152,36 +152,56 @@ impl HeldPass<'_> {
     /// Of the database. Nothing was written then, and the transaction is to be
     /// rolled back.
     pub(super) async fn run(&self, alone: &mut Option<i64>) -> Result<HeldEnd, PgError> {
+        let mut met = Met::default();
+        loop {
+            // Where a table of the user's has the row of an item already, all is taken
+            // back and done again without it.
+            match self.run_once(alone, &mut met).await? {
+                Some(end) => return Ok(end),
+                None => rollback(self.gates.session).await?,
+            }
+        }
+    }
+
+    async fn run_once(&self, alone: &mut Option<i64>, met: &mut Met) -> Result<Option<HeldEnd>, PgError> {
         let began = Instant::now();
         let GatePass { session, writer, care, .. } = self.gates;
         let gates = writer.gates(session).await?;
         session.client().batch_execute("begin").await?;
+        if self.which == Which::Free {
+            gates.look_after_foreign(session, writer.inboxes()).await?;
+        }
         let rows = if care < Care::OneEvent { LIMITS.rows } else { 1 };
         let (chosen, clock) =
             gates.choose(session, self.which, HeldLimits { rows, ..LIMITS }, self.resting).await?;
         let Some(first) = chosen.first().map(|chosen| chosen.id) else {
             rollback(session).await?;
-            return Ok(HeldEnd::Nothing(clock));
+            return Ok(Some(HeldEnd::Nothing(clock)));
         };
         // Only the one which failed alone is set aside untried.
         if care == Care::SetAside && *alone == Some(first) {
-            return self.bury(first, clock).await;
+            return self.bury(first, clock).await.map(Some);
         }
         if care >= Care::OneEvent {
             *alone = Some(first);
         }
-        let Ready { mut state, now, count, spoilt } = gates.ready(session, &chosen).await?;
+        let inboxes = writer.inboxes();
+        let Ready { mut state, now, count, spoilt, rows } = gates.ready(session, inboxes, &chosen).await?;
         if count == 0 && spoilt.is_empty() {
             rollback(session).await?;
-            return Ok(HeldEnd::Nothing(now));
+            return Ok(Some(HeldEnd::Nothing(now)));
         }
         let claim = began.elapsed();
         failpoint::hit("held.begun");
         let mut plan = Plan::default();
         self.set_aside(&mut state, &mut plan).await?;
+        met.give_up(&mut state);
         let notes = state.release_due(now);
         let judged = began.elapsed();
-        let through = self.gates.write(gates, state, notes, &mut plan).await?;
+        let Some(mut through) = self.gates.write(gates, state, &rows, notes, met, &mut plan).await? else {
+            return Ok(None);
+        };
+        through.enqueued.duplicates += met.told(&mut plan);
         drop_spoilt(session, &spoilt).await?;
         let Through { enqueued, queues, held, stopped, timers } = through;
         let mut sending = writer.begin(session, "held");
@@ -203,7 +223,7 @@ impl HeldPass<'_> {
             commit: began.elapsed() - judged,
         };
         let more = if more { Left::More } else { Left::Less };
-        Ok(HeldEnd::Worked(done, now, more))
+        Ok(Some(HeldEnd::Worked(done, now, more)))
     }
 
     /// Sets a draft aside which cannot go on, without touching anything else.
@@ -227,7 +247,7 @@ impl HeldPass<'_> {
         let verdicts = self.gates.probe(&drafts).await?;
         for ((id, draft), verdict) in subjects.into_iter().zip(verdicts) {
             if let Verdict::Refused { sqlstate, message } = verdict {
-                plan.refuse(source_of(draft.cause), &draft, &sqlstate, &message, &[]);
+                plan.refuse(source_of(&draft), &draft, &sqlstate, &message, &[]);
                 state.give_up(id);
             }
         }

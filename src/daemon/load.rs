@@ -1,8 +1,11 @@
 //! Reads a folder of routines: all of it, or the reasons why not.
 
+use crate::rules::foreign::Tables;
 use crate::rules::name::RoutineName;
-use crate::rules::problem::{Problem, Problems};
+use crate::rules::problem::{Level, Problem, Problems};
+use crate::rules::review::against_tables;
 use crate::rules::routine::{self, Routine, RoutineSet, rows};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,6 +73,26 @@ pub fn load_dir(folder: &Path) -> Result<RoutineSet, LoadError> {
         }
     }
     all_or_nothing(files.into_iter())
+}
+
+/// The same, held against the tables which the settings describe: a routine which
+/// needs one that is not described, or more than is said of it, is an error.
+///
+/// # Errors
+///
+/// As [`load_dir`], and if any file does not fit the tables.
+pub fn load_beside(folder: &Path, tables: &Tables) -> Result<RoutineSet, LoadError> {
+    let set = load_dir(folder)?;
+    let mut bad: BTreeMap<RoutineName, Problems> = BTreeMap::new();
+    for (name, problem) in against_tables(&set, &tables.sources, &tables.inboxes) {
+        let Some(routine) = set.get(name.as_str()).filter(|_| problem.level == Level::Error) else {
+            continue;
+        };
+        let file = folder.join(format!("{name}.toml"));
+        let problems = || Problems::new(&file.display().to_string(), &routine.text);
+        bad.entry(name).or_insert_with(problems).push(problem);
+    }
+    if bad.is_empty() { Ok(set) } else { Err(LoadError::Problems(bad.into_values().collect())) }
 }
 
 /// Reads all `*.toml` files of a folder, or a single file, each by itself, so

@@ -1,10 +1,11 @@
 //! What a pass is to write: drafts, decisions and dead letters, and what the
 //! inbox's answers make of them.
 
-use super::pass::SOURCE;
+use super::deliver::there_before;
+use super::gates::source_of;
 use crate::pg::dead::{About, DeadLetter, Decision, LetterKind, Outcome};
 use crate::pg::each::{Failure, Rows};
-use crate::pg::enqueue::{Enqueued, Sending, Verdict, about, draft_json, duplicate};
+use crate::pg::enqueue::{Enqueued, Verdict, about, draft_json, duplicate, event_id, stored_json};
 use crate::pg::error::{PgError, Policy, policy_of_state};
 use crate::rules::event::Event;
 use crate::rules::gate::circle;
@@ -12,11 +13,16 @@ use crate::rules::item::{ItemDraft, Planned};
 use crate::rules::name::RoutineName;
 use crate::rules::plan;
 use crate::rules::routine::Routine;
+use std::collections::BTreeSet;
 
 /// What is to be written.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) drafts: Vec<ItemDraft>,
+    /// Drafts for tables of the user's.
+    pub(super) foreign: Vec<ItemDraft>,
+    /// Routines whose items come together or not at all.
+    several: BTreeSet<RoutineName>,
     /// Drafts which have gates to pass.
     pub(super) gated: Vec<Planned>,
     pub(super) decisions: Vec<Decision>,
@@ -30,14 +36,41 @@ impl Plan {
         self.letters.iter().filter(|letter| letter.kind == LetterKind::Blocked).count()
     }
 
-    /// Takes drafts, and sorts out those which have gates to pass. So have those
-    /// whose causes are to be written down: the fast way has no column for them.
-    pub(super) fn take(&mut self, planned: Vec<Planned>) {
+    /// Whether nothing is to be put anywhere.
+    pub(super) fn has_no_drafts(&self) -> bool {
+        self.drafts.is_empty() && self.foreign.is_empty() && self.gated.is_empty()
+    }
+
+    /// All drafts, wherever they go.
+    pub(super) fn all_drafts(&self) -> impl Iterator<Item = &ItemDraft> {
+        let gated = self.gated.iter().map(|planned| &planned.draft);
+        self.drafts.iter().chain(&self.foreign).chain(gated)
+    }
+
+    /// Whether the draft comes with others of its routine, or not at all.
+    pub(super) fn has_siblings(&self, draft: &ItemDraft) -> bool {
+        self.several.contains(&draft.routine)
+    }
+
+    /// Takes drafts out.
+    pub(super) fn drop_drafts(&mut self, unwanted: impl Fn(&ItemDraft) -> bool) {
+        self.drafts.retain(|draft| !unwanted(draft));
+        self.foreign.retain(|draft| !unwanted(draft));
+        self.gated.retain(|planned| !unwanted(&planned.draft));
+    }
+
+    /// Takes drafts of a routine, and sorts out those which have gates to pass. So
+    /// have those of our inbox whose causes are to be written down: the fast way has no
+    /// column for them.
+    pub(super) fn take(&mut self, routine: &Routine, planned: Vec<Planned>) {
+        if routine.items.len() > 1 && !planned.is_empty() {
+            self.several.insert(routine.name.clone());
+        }
         for planned in planned {
-            if planned.request.is_empty() && planned.draft.chain.is_empty() {
-                self.drafts.push(planned.draft);
-            } else {
-                self.gated.push(planned);
+            match (planned.request.is_empty(), &planned.draft.foreign) {
+                (true, Some(_)) => self.foreign.push(planned.draft),
+                (true, None) if planned.draft.chain.is_empty() => self.drafts.push(planned.draft),
+                (true, None) | (false, _) => self.gated.push(planned),
             }
         }
     }
@@ -47,12 +80,13 @@ impl Plan {
         let Some(reason) = circle::guard(routine, event) else { return false };
         self.decisions.push(Decision {
             about: About::Event(event.seq),
-            source: SOURCE.into(),
+            source: event.from.as_str().into(),
             routine: Some((routine.name.clone(), routine.version.clone())),
             item: None,
             outcome: Outcome::Loop,
             reason,
             met_item_id: None,
+            event_id: row_of(event),
         });
         true
     }
@@ -60,7 +94,8 @@ impl Plan {
     /// An event which a paused routine would have wanted.
     pub(super) fn pause(&mut self, routine: &Routine, event: &Event) {
         self.matches += 1;
-        self.decisions.push(Decision::paused(About::Event(event.seq), SOURCE, routine));
+        let paused = Decision::paused(About::Event(event.seq), event.from.as_str(), routine);
+        self.decisions.push(Decision { event_id: row_of(event), ..paused });
     }
 
     pub(super) fn add(&mut self, routine: &Routine, event: &Event) {
@@ -69,9 +104,15 @@ impl Plan {
             return;
         }
         match plan::plan_event(routine, event) {
-            Ok(drafts) => self.take(drafts),
+            Ok(drafts) => self.take(routine, drafts),
             Err(error) => {
-                self.bury(About::Event(event.seq), SOURCE, routine, &error.to_string(), Some(event))
+                self.bury(
+                    About::Event(event.seq),
+                    event.from.as_str(),
+                    routine,
+                    &error.to_string(),
+                    Some(event),
+                );
             }
         }
     }
@@ -94,9 +135,10 @@ impl Plan {
             Ok(drafts)
         });
         match planned {
-            Ok(drafts) => self.take(drafts),
+            Ok(drafts) => self.take(routine, drafts),
             Err(failure) => {
-                self.bury_failure(About::Event(event.seq), SOURCE, routine, &failure, Some(event));
+                let about = About::Event(event.seq);
+                self.bury_failure(about, event.from.as_str(), routine, &failure, Some(event));
             }
         }
     }
@@ -131,6 +173,7 @@ impl Plan {
             outcome: outcome_of(failure.kind),
             reason: failure.message.clone(),
             met_item_id: None,
+            event_id: event.and_then(row_of),
         });
         self.letters.push(DeadLetter {
             about,
@@ -142,61 +185,59 @@ impl Plan {
             message: failure.message.clone(),
             event: event.map(event_json),
             draft: None,
+            event_id: event.and_then(row_of),
         });
     }
 
-    pub(super) fn set_aside(&mut self, seq: i64, kind: &str, why: &str) {
+    pub(super) fn set_aside(&mut self, source: &str, seq: i64, id: Option<&str>, kind: &str, why: &str) {
         let message = format!("the event of type {kind} was set aside: {why}");
         self.decisions.push(Decision {
             about: About::Event(seq),
-            source: SOURCE.into(),
+            source: source.into(),
             routine: None,
             item: None,
             outcome: Outcome::Oversized,
             reason: message.clone(),
             met_item_id: None,
+            event_id: id.map(str::to_owned),
         });
         self.letters.push(DeadLetter {
             about: About::Event(seq),
             kind: LetterKind::Oversized,
-            source: SOURCE.into(),
+            source: source.into(),
             routine: None,
             item: None,
             sqlstate: None,
             message,
             event: None,
             draft: None,
+            event_id: id.map(str::to_owned),
         });
     }
 
-    /// The careful way has put the items in place one by one: their workers are
-    /// rung for all the same.
-    pub(super) fn ring_for_created(&self, verdicts: &[Verdict], sending: &mut Sending<'_>) {
-        for (draft, verdict) in self.drafts.iter().zip(verdicts) {
-            if matches!(verdict, Verdict::Created) {
-                sending.ring_for(&draft.queue);
-            }
-        }
-    }
-
     /// Turns what the inbox said of each draft into decisions and letters.
-    pub(super) fn judge(&mut self, source: &str, verdicts: &[Verdict], events: &[&Event]) -> Enqueued {
+    pub(super) fn judge(
+        &mut self,
+        source: &str,
+        drafts: &[ItemDraft],
+        verdicts: &[Verdict],
+        events: &[&Event],
+    ) -> Enqueued {
         let mut enqueued = Enqueued::default();
-        let mut refused = Vec::new();
-        for (draft, verdict) in self.drafts.iter().zip(verdicts) {
+        for (draft, verdict) in drafts.iter().zip(verdicts) {
             match verdict {
                 Verdict::Created => enqueued.created += 1,
                 Verdict::Duplicate(met) => {
                     enqueued.duplicates += 1;
-                    self.decisions.push(duplicate(source, draft, *met));
+                    self.decisions.push(match draft.foreign {
+                        None => duplicate(source, draft, *met),
+                        Some(_) => there_before(source, draft),
+                    });
                 }
                 Verdict::Refused { sqlstate, message } => {
-                    refused.push((draft.clone(), sqlstate, message));
+                    self.refuse(source, draft, sqlstate, message, events);
                 }
             }
-        }
-        for (draft, sqlstate, message) in refused {
-            self.refuse(source, &draft, sqlstate, message, events);
         }
         enqueued
     }
@@ -210,7 +251,11 @@ impl Plan {
         message: &str,
         events: &[&Event],
     ) {
-        let letter = refusal(source, draft, sqlstate, message, events);
+        let source = draft.from.as_ref().map_or(source, |_| source_of(draft));
+        let mut letter = refusal(source, draft, sqlstate, message, events);
+        if draft.foreign.is_some() || self.has_siblings(draft) {
+            letter.draft = Some(stored_json(draft));
+        }
         self.decisions.push(Decision {
             about: about(draft),
             source: source.into(),
@@ -219,6 +264,7 @@ impl Plan {
             outcome: outcome_of(letter.kind),
             reason: format!("the inbox refused it: {message} (SQLSTATE {sqlstate})"),
             met_item_id: None,
+            event_id: event_id(draft),
         });
         self.letters.push(letter);
     }
@@ -246,6 +292,8 @@ pub(super) fn of_the_moment(verdicts: &[Verdict]) -> Option<PgError> {
 fn refusal(source: &str, draft: &ItemDraft, sqlstate: &str, message: &str, events: &[&Event]) -> DeadLetter {
     let kind = match policy_of_state(sqlstate) {
         Policy::Blocked => LetterKind::Blocked,
+        // A table of the user's which is locked is not the draft's fault.
+        Policy::RetryLater if draft.foreign.is_some() => LetterKind::Blocked,
         _ => LetterKind::Refused,
     };
     let about = about(draft);
@@ -263,12 +311,19 @@ fn refusal(source: &str, draft: &ItemDraft, sqlstate: &str, message: &str, event
         message: message.to_owned(),
         event,
         draft: Some(draft_json(draft)),
+        event_id: event_id(draft),
     }
+}
+
+/// The row of the user's which an event is, by its id; none for one of the log.
+fn row_of(event: &Event) -> Option<String> {
+    (!event.from.is_log()).then(|| event.id.clone())
 }
 
 /// An event as JSON text, with the names of CloudEvents.
 fn event_json(event: &Event) -> String {
     serde_json::json!({
+        "from": event.from.as_str(),
         "seq": event.seq,
         "id": event.id,
         "source": event.origin,

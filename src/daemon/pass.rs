@@ -1,23 +1,26 @@
-//! The pass over the log: claim → match → plan → enqueue, one transaction.
+//! The pass over a source: claim → match → plan → enqueue, one transaction.
 //!
 //! Start here to understand the daemon. Claiming is one round trip, enqueueing
 //! and committing another, whatever the size of the page; the queries of `[each]`
 //! are one more, before their items are planned. If the database refuses an item
 //! the pass is done again more carefully, see [`Care`].
 
+use super::deliver::Delivery;
 use super::failpoint;
 use super::fan_out::{Fanned, fan_out};
-use super::gates::{ALONE_TIMEOUT_MS, GatePass, Through};
-use super::outcome::{Plan, of_the_moment};
+use super::gates::{GatePass, Through};
+use super::outcome::Plan;
 use crate::pg::each::EachQueries;
-use crate::pg::enqueue::{Advance, Enqueued, Verdict, Writer};
+use crate::pg::enqueue::{Advance, Enqueued, Writer};
 use crate::pg::error::PgError;
 use crate::pg::gates::Timers;
-use crate::pg::log::{Claim, Claimed, LogReader, Page, PageLimits};
+use crate::pg::log::LogReader;
+use crate::pg::page::{Claim, Claimed, Page, PageLimits, Step};
 use crate::pg::paused::PauseReader;
 use crate::pg::session::Session;
+use crate::pg::table::{Reading, TableReader};
 use crate::rules::matcher::Matcher;
-use crate::rules::name::RoutineName;
+use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::routine::RoutineSet;
 use crate::rules::snapshot::PageEnd;
 use jiff::Timestamp;
@@ -110,13 +113,52 @@ pub enum PassEnd {
     Taken,
 }
 
+/// Where the events of a pass come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Reader<'a> {
+    /// The log.
+    Log(&'a LogReader),
+    /// A table of the user's.
+    Table(&'a TableReader),
+}
+
+impl Reader<'_> {
+    /// The source's name in decisions and letters.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Log(_) => SOURCE,
+            Self::Table(reader) => reader.spec().name.as_str(),
+        }
+    }
+}
+
+/// What a pass has learned, however it ends.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// Which routines are paused, once that is read.
+    pub paused: Option<HashSet<RoutineName>>,
+    /// How far it came.
+    pub stage: Stage,
+}
+
+/// How far a pass came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// It was claiming: an error is about the source.
+    #[default]
+    Claiming,
+    /// It had claimed.
+    Claimed,
+}
+
 /// A pass and what it works with.
 #[derive(Debug)]
-pub struct LogPass<'a> {
+pub struct EventPass<'a> {
     /// The session.
     pub session: &'a Session,
-    /// Reads the log.
-    pub reader: &'a LogReader,
+    /// Reads the source.
+    pub reader: Reader<'a>,
     /// Writes the outcome.
     pub writer: &'a Writer,
     /// The routines.
@@ -136,30 +178,27 @@ pub struct LogPass<'a> {
 /// The source of the log in decisions and letters.
 pub(super) const SOURCE: &str = "events";
 
-impl LogPass<'_> {
-    /// Runs it. Which routines are paused is told in `known`, once that is
-    /// read.
+impl EventPass<'_> {
+    /// Runs it. What it learned on the way is told in `learned`.
     ///
     /// # Errors
     ///
     /// Of the database. Nothing was written then; the transaction may still be
     /// open, and [`rollback`] ends it.
-    pub async fn run(&self, known: &mut Option<HashSet<RoutineName>>) -> Result<PassEnd, PgError> {
+    pub async fn run(&self, learned: &mut Learned) -> Result<PassEnd, PgError> {
         let began = Instant::now();
         failpoint::hit("pass.begun");
-        let wants = |kind: &str| self.force.matcher.wants_type(&crate::rules::name::SourceName::log(), kind);
-        let claim = self.reader.claim(self.session, self.limits(), wants);
-        let (claimed, paused) = futures_util::join!(claim, self.pauses.read(self.session));
+        let (claimed, paused) = futures_util::join!(self.claim(), self.pauses.read(self.session));
         // If the claim failed, the other one only says that the transaction did.
         let page = match claimed? {
             Claim::Taken => return Ok(PassEnd::Taken),
             Claim::Page(page) => page,
         };
         let paused = paused?;
-        *known = Some(paused.clone());
+        *learned = Learned { paused: Some(paused.clone()), stage: Stage::Claimed };
         failpoint::hit("pass.claimed");
         let claim = began.elapsed();
-        if page.next.is_none() {
+        if page.step.is_none() {
             rollback(self.session).await?;
             return Ok(PassEnd::Empty(page.now));
         }
@@ -192,6 +231,34 @@ impl LogPass<'_> {
         Ok(PassEnd::Worked(done, end, now))
     }
 
+    async fn claim(&self) -> Result<Claim, PgError> {
+        match self.reader {
+            Reader::Log(reader) => {
+                let log = SourceName::log();
+                let wants = |kind: &str| self.force.matcher.wants_type(&log, kind);
+                reader.claim(self.session, self.limits(), wants).await
+            }
+            Reader::Table(reader) => {
+                let wants = |kind: &str| self.force.matcher.wants_type(&reader.spec().name, kind);
+                let reading = if self.care == Care::Together { Reading::Page } else { Reading::EachRow };
+                reader.claim(self.session, self.limits(), reading, wants).await
+            }
+        }
+    }
+
+    fn advance<'b>(&'b self, page: &'b Page) -> Advance<'b> {
+        match (&page.step, self.reader) {
+            (Some(Step::Log(progress)), _) => Advance::Log(Some(progress)),
+            (Some(Step::Rows(rows)), Reader::Table(reader)) => Advance::Rows(reader, rows),
+            (Some(Step::Rows(_)), Reader::Log(_)) | (None, _) => Advance::Nowhere,
+        }
+    }
+
+    fn delivery(&self) -> Delivery<'_> {
+        let Self { session, writer, care, trouble, .. } = *self;
+        Delivery { session, writer, care, trouble, source: self.reader.source() }
+    }
+
     fn limits(&self) -> PageLimits {
         match self.care {
             Care::Together | Care::Guarded | Care::Alone => self.limits,
@@ -208,7 +275,7 @@ impl LogPass<'_> {
         mut fanned: Option<Fanned>,
     ) -> Result<(Plan, Through, Duration), PgError> {
         let page = work.page;
-        let mut sending = self.writer.begin(self.session, SOURCE);
+        let mut sending = self.writer.begin(self.session, self.reader.source());
         let mut plan = Plan::default();
         let fans_out = fanned.as_ref().is_some_and(Fanned::asked);
         let (first, part) = if fans_out { (FANNED_PART, FANNED_PART) } else { (FIRST_PART, PART) };
@@ -226,8 +293,12 @@ impl LogPass<'_> {
             // If drafts were refused before, it only says that the transaction failed.
             Err(error) => return Err(sending.failed().await.unwrap_or(error)),
         };
+        match self.delivery().foreign(&mut plan).await {
+            Ok(enqueued) => through.enqueued += enqueued,
+            Err(error) => return Err(sending.failed().await.unwrap_or(error)),
+        }
         through.queues.iter().for_each(|queue| sending.ring_for(queue));
-        let advance = Advance::Log(page.next.as_ref());
+        let advance = self.advance(page);
         through.enqueued += sending.commit(&plan.decisions, &plan.letters, advance).await?;
         Ok((plan, through, planned))
     }
@@ -243,35 +314,17 @@ impl LogPass<'_> {
         self.plan(0, &page.events, fanned.as_mut(), work.paused, &mut plan);
         failpoint::hit("pass.planned");
         let planned = work.began.elapsed();
-        let verdicts = match self.care {
-            Care::Together | Care::Guarded => self.writer.enqueue_each(self.session, &plan.drafts).await?,
-            Care::Alone | Care::OneEvent => {
-                self.writer.enqueue_singly(self.session, &plan.drafts, ALONE_TIMEOUT_MS).await?
-            }
-            Care::SetAside => {
-                let message = self.why_set_aside().to_owned();
-                let verdict = Verdict::Refused { sqlstate: "XX000".into(), message };
-                vec![verdict; plan.drafts.len()]
-            }
-        };
-        if self.care == Care::Guarded
-            && let Some(error) = of_the_moment(&verdicts)
-        {
-            return Err(error);
-        }
         let events = page.events.iter().filter_map(|claimed| match claimed {
             Claimed::Event(event) => Some(event.as_ref()),
             Claimed::Unwanted | Claimed::SetAside { .. } => None,
         });
         let events = events.collect::<Vec<_>>();
-        let enqueued = plan.judge(SOURCE, &verdicts, &events);
+        let (enqueued, created) = self.delivery().with_care(&mut plan, &events).await?;
         let mut through = self.gates(page.now).run(&mut plan, &events).await?;
         through.enqueued += enqueued;
-        let advance = Advance::Log(page.next.as_ref());
-        let mut sending = self.writer.begin(self.session, SOURCE);
-        plan.ring_for_created(&verdicts, &mut sending);
-        through.queues.iter().for_each(|queue| sending.ring_for(queue));
-        sending.commit(&plan.decisions, &plan.letters, advance).await?;
+        let mut sending = self.writer.begin(self.session, self.reader.source());
+        created.iter().chain(&through.queues).for_each(|queue| sending.ring_for(queue));
+        sending.commit(&plan.decisions, &plan.letters, self.advance(page)).await?;
         Ok((plan, through, planned))
     }
 
@@ -297,8 +350,8 @@ impl LogPass<'_> {
         for (place, claimed) in (place..).zip(events) {
             let event = match claimed {
                 Claimed::Unwanted => continue,
-                Claimed::SetAside { seq, kind, why } => {
-                    plan.set_aside(*seq, kind, why);
+                Claimed::SetAside { seq, id, kind, why } => {
+                    plan.set_aside(self.reader.source(), *seq, id.as_deref(), kind, why);
                     continue;
                 }
                 Claimed::Event(event) => event,

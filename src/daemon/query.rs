@@ -15,6 +15,7 @@ use super::clock::DbClock;
 use super::pass::{Done, Force};
 use super::ticks::shelf::Shelf;
 use crate::pg::connect::ConnectOptions;
+use crate::pg::inboxes::Specs;
 use crate::rules::name::RoutineName;
 use crate::rules::routine::Routine;
 use jiff::Timestamp;
@@ -54,6 +55,7 @@ struct Strikes {
 #[derive(Debug)]
 pub struct Queries {
     options: ConnectOptions,
+    inboxes: Specs,
     on_duty_since: Timestamp,
     routines: HashMap<RoutineName, Arc<Routine>>,
     /// The next tick of each routine, by the database's clock.
@@ -73,9 +75,10 @@ impl Queries {
     /// No queries yet. Ticks up to `on_duty_since` which are not planned yet were
     /// missed.
     #[must_use]
-    pub fn new(options: ConnectOptions, on_duty_since: Timestamp) -> Self {
+    pub fn new(options: ConnectOptions, inboxes: Specs, on_duty_since: Timestamp) -> Self {
         Self {
             options,
+            inboxes,
             on_duty_since,
             routines: HashMap::new(),
             due: BTreeSet::new(),
@@ -129,6 +132,7 @@ impl Queries {
             let order = Order {
                 routine: routine.clone(),
                 options: self.options.clone(),
+                inboxes: self.inboxes.clone(),
                 on_duty_since: self.shelf.on_duty_since(&name, self.on_duty_since),
                 attempt: self.attempt(&name),
             };

@@ -11,10 +11,12 @@
 //! ([`rows`](super::rows)); what is in force are the files and those, put together
 //! here.
 
-use super::load::{LoadError, load_dir};
+use super::load::{LoadError, load_beside};
 use super::pass::Force;
 use super::rows::Rows;
 use super::status::{SetLabels, Status};
+use crate::config::Config;
+use crate::rules::foreign::Tables;
 use crate::rules::matcher::Matcher;
 use crate::rules::name::RoutineName;
 use crate::rules::routine::RoutineSet;
@@ -45,6 +47,7 @@ pub fn force(set: RoutineSet) -> Arc<Force> {
 #[derive(Debug)]
 pub struct Reloader {
     folder: PathBuf,
+    tables: Tables,
     /// The files which were last good.
     files: RoutineSet,
     rows: watch::Receiver<Arc<Rows>>,
@@ -58,7 +61,7 @@ pub struct Reloader {
 /// with its changes, and who keeps it so.
 #[must_use]
 pub fn begin(
-    folder: PathBuf,
+    config: &Config,
     files: RoutineSet,
     rows: watch::Receiver<Arc<Rows>>,
     status: Arc<Status>,
@@ -67,7 +70,8 @@ pub fn begin(
     tell(&status, &set);
     tell_hidden(&status, &hidden);
     let (force_to, force_from) = watch::channel(force(set));
-    (Reloader { folder, files, rows, hidden, status, force_to }, force_from)
+    let (folder, tables) = (config.daemon.routines.clone(), config.tables());
+    (Reloader { folder, tables, files, rows, hidden, status, force_to }, force_from)
 }
 
 impl Reloader {
@@ -98,8 +102,8 @@ impl Reloader {
 
     /// Reads the folder again.
     async fn reload(&mut self) {
-        let path = self.folder.clone();
-        let loaded = tokio::task::spawn_blocking(move || load_dir(&path)).await;
+        let (path, tables) = (self.folder.clone(), self.tables.clone());
+        let loaded = tokio::task::spawn_blocking(move || load_beside(&path, &tables)).await;
         match loaded {
             Ok(Ok(files)) => {
                 self.status.well("routines");

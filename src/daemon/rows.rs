@@ -66,7 +66,9 @@ impl Sources {
     /// The sources of the settings, none of them read yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        Self { list: config.routines.iter().map(|(name, source)| Source::new(name, source)).collect() }
+        let tables = config.tables();
+        let source = |(name, source)| Source::new(name, source, &tables);
+        Self { list: config.routines.iter().map(source).collect() }
     }
 
     /// The sources of the settings, read for the first time. One which cannot be

@@ -5,7 +5,7 @@ mod prepare;
 
 use self::prepare::prepare;
 use super::caution::Cautions;
-use super::load::{LoadError, load_dir};
+use super::load::{LoadError, load_beside};
 use super::rows;
 use super::status::{Role, Status};
 use super::term::{Environment, TermEnd, lead};
@@ -64,14 +64,14 @@ pub async fn run(
         let what = format!("cannot listen on {address}");
         http::serve(address, status.clone()).await.map_err(|source| RunError::Io { what, source })?;
     }
-    let loaded = load_dir(&config.daemon.routines);
+    let loaded = load_beside(&config.daemon.routines, &config.tables());
     let mut stopping = stop.clone();
     let (files, sources) = tokio::select! {
         result = prepare(&config, &options, &status, loaded) => result?,
         _ = stopping.wait_for(|stop| *stop) => return Ok(()),
     };
     let (rows_to, rows) = watch::channel(sources.rows());
-    let (reloader, force) = reload::begin(config.daemon.routines.clone(), files, rows, status.clone());
+    let (reloader, force) = reload::begin(&config, files, rows, status.clone());
     let watcher = tokio::spawn(reloader.watch());
     let doorbell = config.daemon.doorbell;
     let reader =

@@ -1,5 +1,6 @@
 //! What the daemon knows of itself: for `/readyz`, `/status` and the metrics.
 
+use crate::rules::name::SourceName;
 use dashmap::DashMap;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -44,6 +45,8 @@ pub struct Status {
     /// Why this daemon is not ready, by part. Empty means ready.
     troubles: DashMap<&'static str, String>,
     facts: DashMap<&'static str, Value>,
+    /// How each source stands: `in use`, or why not.
+    sources: DashMap<String, String>,
     looked: Mutex<Option<Instant>>,
     poll: Duration,
     registry: Registry,
@@ -89,6 +92,8 @@ pub struct Metrics {
     pub routines_info: Family<SetLabels, Gauge>,
     /// How many rows the sources of routines have, in use and refused.
     pub routine_rows: Family<RowLabels, Gauge>,
+    /// 1 for each source which can be used, 0 for one which cannot.
+    pub sources: Family<SourceLabels, Gauge>,
     /// How long a pass took, from claim to commit.
     pub pass_seconds: Histogram,
 }
@@ -100,6 +105,13 @@ pub struct RowLabels {
     pub source: String,
     /// `used`, or `refused` for those which cannot be used.
     pub state: &'static str,
+}
+
+/// A source which is a table of the user's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabels {
+    /// Its name.
+    pub source: String,
 }
 
 /// Which set of routines is in force.
@@ -118,6 +130,7 @@ impl Status {
         let status = Self {
             troubles: DashMap::new(),
             facts: DashMap::new(),
+            sources: DashMap::new(),
             looked: Mutex::new(None),
             poll,
             registry,
@@ -146,6 +159,14 @@ impl Status {
     /// Something worth knowing, for `/status`.
     pub fn fact(&self, name: &'static str, value: impl Into<Value>) {
         self.facts.insert(name, value.into());
+    }
+
+    /// How a source stands which is a table of the user's. One which cannot be used
+    /// does not make the daemon unready: the others go on.
+    pub fn source(&self, name: &SourceName, stands: Result<(), &str>) {
+        let labels = SourceLabels { source: name.as_str().to_owned() };
+        self.metrics.sources.get_or_create(&labels).set(i64::from(stands.is_ok()));
+        self.sources.insert(name.as_str().to_owned(), stands.err().unwrap_or("in use").to_owned());
     }
 
     /// What this daemon is now.
@@ -188,6 +209,10 @@ impl Status {
         for entry in &self.facts {
             all.insert((*entry.key()).to_owned(), entry.value().clone());
         }
+        if !self.sources.is_empty() {
+            let sources = self.sources.iter().map(|entry| (entry.key().clone(), json!(entry.value())));
+            all.insert("sources".into(), Value::Object(sources.collect()));
+        }
         let troubles = self.troubles();
         all.insert("ready".into(), json!(troubles.is_empty()));
         all.insert("troubles".into(), json!(troubles));
@@ -229,6 +254,7 @@ impl Metrics {
             routines: Gauge::default(),
             routines_info: Family::default(),
             routine_rows: Family::default(),
+            sources: Family::default(),
             pass_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
         };
         registry.register("leader", "1 if this daemon leads", metrics.leader.clone());
@@ -237,6 +263,8 @@ impl Metrics {
         registry.register("routines_info", info, metrics.routines_info.clone());
         let rows = "Rows of the sources of routines, by source: used, or refused with a problem";
         registry.register("routine_rows", rows, metrics.routine_rows.clone());
+        let sources = "Tables of yours which are sources: 1 if it can be used";
+        registry.register("source_up", sources, metrics.sources.clone());
         registry.register(
             "pass_seconds",
             "Duration of a pass, from claim to commit",

@@ -4,8 +4,11 @@
 //! drop all sessions, connect again, LISTEN, and look before calling ourselves
 //! well. What a term knows and the database does not is nothing but hints.
 
+mod begin;
 mod held;
 mod look;
+
+pub(super) use self::look::tell;
 
 use super::bell::Bell;
 use super::caution::{Batch, Cautions};
@@ -15,25 +18,28 @@ use super::doorbell::{Doorbell, Lock};
 use super::failpoint;
 use super::fan_out;
 use super::held::HeldClock;
-use super::pass::{Force, rollback};
+use super::pass::{Care, Force, rollback};
+use super::pressure::Gauge;
 use super::query::{Queries, Settled};
 use super::rhythm::{ECHO_WITHIN, PING_EVERY, Rhythm, answered, at, at_or_now, closed};
+use super::source::Said;
 use super::status::{Role, Status};
 use super::ticks::{self, Planner};
-use crate::config::{Config, DoorbellMode};
+use crate::config::Config;
 use crate::pg::connect::ConnectOptions;
 use crate::pg::each::EachQueries;
 use crate::pg::enqueue::Writer;
 use crate::pg::error::{PgError, Policy};
-use crate::pg::log::{Begin, LogReader};
+use crate::pg::log::LogReader;
 use crate::pg::paused::PauseReader;
-use crate::pg::session::{Session, SessionRole};
+use crate::pg::session::Session;
 use crate::pg::{doorbell, gates, registry, schedules};
 use crate::rules::name::RoutineName;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 /// Looks in a row that found something while S waits, after which the request
 /// is cancelled: the load is sustained and the bells would make writers queue.
@@ -99,6 +105,16 @@ struct Term<'a> {
     resting: Vec<String>,
     rows: i64,
     echo: Option<(u64, Instant)>,
+    /// The routines in force, for the sources.
+    adopted: watch::Sender<Arc<Force>>,
+    /// What the sources say.
+    said: mpsc::Receiver<Said>,
+    /// Tables of the user's, each a task; with the term they end.
+    sources: JoinSet<()>,
+    /// Asks whether the database is under pressure.
+    watching: JoinSet<()>,
+    /// Whether the database is to be spared.
+    pressure: Arc<Gauge>,
     chores: Chores,
     rhythm: Rhythm,
 }
@@ -138,77 +154,13 @@ enum Wake {
     Poll,
     Ping,
     Expiry,
+    Said(Said),
     Partitions,
     Reload,
     Stop,
 }
 
 impl<'a> Term<'a> {
-    async fn begin(
-        environment: &'a mut Environment,
-        leader: &'a Session,
-        caution: &'a mut Cautions,
-    ) -> Result<Self, PgError> {
-        let bell = Arc::new(Bell::default());
-        let work = Session::open(&environment.options, SessionRole::Work, None).await?;
-        work.limit_statements(environment.config.daemon.statement_timeout).await?;
-        let (listener, doorbell) = match environment.config.daemon.doorbell {
-            DoorbellMode::Off => (None, Doorbell::off()),
-            DoorbellMode::On => {
-                let listener =
-                    Session::open(&environment.options, SessionRole::Listener, Some(hear(&bell))).await?;
-                doorbell::listen(&listener).await?;
-                let lock = Session::open(&environment.options, SessionRole::Doorbell, None).await?;
-                (Some(listener), Doorbell::on(Arc::new(lock)))
-            }
-        };
-        let reader = LogReader::prepare(&work).await?;
-        let writer = Writer::prepare(&work).await?;
-        let pauses = PauseReader::prepare(&work).await?;
-        match reader.begin(&work).await? {
-            Begin::First => tracing::info!("reading the log from its beginning"),
-            Begin::Same => {}
-            Begin::Restored { seq } => {
-                tracing::warn!(
-                    event.seq = seq,
-                    "the database was restored from a dump; working off its backlog"
-                );
-            }
-        }
-        let force = environment.force.borrow_and_update().clone();
-        let now = schedules::now(&work).await?;
-        let rows = environment.config.daemon.batch_min;
-        let options = environment.options.clone();
-        let mut term = Self {
-            environment,
-            leader,
-            work,
-            listener,
-            bell,
-            doorbell,
-            reader,
-            writer,
-            planner: Planner::new(now),
-            queries: Queries::new(options, now),
-            each: EachQueries::default(),
-            fans_out: false,
-            unanswered: true,
-            force,
-            clock: DbClock::heard(now),
-            caution,
-            pauses,
-            paused: HashSet::new(),
-            held: HeldClock::begin(),
-            resting: Vec::new(),
-            rows: i64::from(rows),
-            echo: None,
-            chores: Chores::due(),
-            rhythm: Rhythm::begin(),
-        };
-        term.adopt().await?;
-        Ok(term)
-    }
-
     /// Puts a set of routines in force: recorded, and its schedules planned.
     async fn adopt(&mut self) -> Result<(), PgError> {
         registry::record_set(&self.work, &self.force.set).await?;
@@ -224,6 +176,7 @@ impl<'a> Term<'a> {
         // What was blocked may have been mended in the routine itself.
         self.unanswered = self.fans_out;
         registry::report(&self.work, &self.environment.instance, "leader", &self.force.set.hash).await?;
+        self.adopted.send_replace(self.force.clone());
         let count = self.force.set.routines.len();
         tracing::info!(routines.count = count, routines.hash = %self.force.set.hash, "routines are in force");
         Ok(())
@@ -337,6 +290,11 @@ impl<'a> Term<'a> {
                 answered(ECHO_WITHIN, self.chores.expire(self.leader)).await?;
                 self.ask_again().await?;
             }
+            Wake::Said(Said::Held) => self.held.ask(),
+            Wake::Said(Said::Blocked) => {
+                self.chores.block();
+                self.unanswered = self.fans_out;
+            }
             Wake::Partitions => self.chores.keep_partitions(self.environment, self.clock.now()).await,
             Wake::Reload => {
                 self.force = self.environment.force.borrow_and_update().clone();
@@ -383,6 +341,7 @@ impl<'a> Term<'a> {
             () = at(Some(self.chores.next_expiry)) => Ok(Wake::Expiry),
             () = at(Some(self.chores.next_partitions)), if !keeping => Ok(Wake::Partitions),
             () = self.chores.kept() => Ok(Wake::Partitions),
+            Some(said) = self.said.recv() => Ok(Wake::Said(said)),
             () = self.bell.wait() => Ok(Wake::Bell),
             granted = self.doorbell.granted() => granted.map(|()| Wake::Granted),
             () = at_or_now(next_look) => Ok(Wake::Poll),
@@ -396,10 +355,11 @@ impl<'a> Term<'a> {
         if policy == Policy::Reconnect || self.work.is_closed() {
             return Err(error);
         }
+        // If the session is gone after all, the pass counts as one that cost it.
+        rollback(&self.work).await?;
         let caution = self.caution.of(batch);
         caution.leave();
         let care = caution.care;
-        rollback(&self.work).await?;
         if matches!(error, PgError::Taken(_)) {
             tracing::debug!(error = %error, "once more in a moment");
             tokio::time::sleep(TAKEN_PAUSE).await;
@@ -409,6 +369,10 @@ impl<'a> Term<'a> {
         let caution = self.caution.of(batch);
         caution.strike(&error);
         match policy {
+            // What fails although it was set aside is somebody else's fault, and may last.
+            Policy::Narrow | Policy::Refused | Policy::Blocked if care == Care::SetAside => {
+                tokio::time::sleep(caution.pause()).await;
+            }
             Policy::Narrow | Policy::Refused | Policy::Blocked => caution.escalate(),
             Policy::RetryLater | Policy::Reconnect => {
                 let suspicious = caution.is_suspicious();
@@ -461,18 +425,8 @@ impl<'a> Term<'a> {
 
     async fn stop(&mut self) -> Result<(), PgError> {
         self.doorbell.wake(&self.work).await?;
+        // Each ends with the pass in hand.
+        while self.sources.join_next().await.is_some() {}
         registry::sign_off(&self.work, &self.environment.instance).await
     }
-}
-
-/// What the listener does with a notification: next to nothing.
-fn hear(bell: &Arc<Bell>) -> crate::pg::session::OnNotify {
-    let bell = Arc::clone(bell);
-    Arc::new(move |notification| {
-        if notification.channel() == doorbell::CHANNEL {
-            if notification.payload() == doorbell::GATES { bell.ring_for_gates() } else { bell.ring() }
-        } else {
-            bell.echo();
-        }
-    })
 }

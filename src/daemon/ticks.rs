@@ -14,6 +14,7 @@ pub(super) mod shelf;
 pub use planner::Planner;
 
 use self::planner::Next;
+use super::deliver::Delivery;
 use super::failpoint;
 use super::gates::{GatePass, Through};
 use super::outcome::Plan;
@@ -135,7 +136,7 @@ impl TickPass<'_> {
         let Drafted { mut work, advance, next } = self.draft(planner, due, &planned, now);
         failpoint::hit("ticks.planned");
         let plan = began.elapsed() - claim;
-        if work.drafts.is_empty() && work.gated.is_empty() && work.decisions.is_empty() {
+        if work.has_no_drafts() && work.decisions.is_empty() {
             rollback(self.session).await?;
             return Ok(TickEnd::Early(now));
         }
@@ -188,13 +189,15 @@ impl TickPass<'_> {
         let mut sending = self.writer.begin(self.session, SOURCE);
         let (session, writer, care) = (self.session, self.writer, self.care);
         let gates = GatePass { session, writer, care, trouble: self.trouble, about };
+        let delivery = Delivery { session, writer, care, trouble: self.trouble, source: SOURCE };
         let mut done = Enqueued::default();
         if care == Care::Together {
             sending.push(std::mem::take(&mut work.drafts)).await;
+            done += delivery.foreign(work).await?;
         } else {
-            let verdicts = self.writer.enqueue_each(self.session, &work.drafts).await?;
-            done += work.judge(SOURCE, &verdicts, &[]);
-            work.ring_for_created(&verdicts, &mut sending);
+            let (enqueued, created) = delivery.with_care(work, &[]).await?;
+            done += enqueued;
+            created.iter().for_each(|queue| sending.ring_for(queue));
         }
         let mut through = gates.run(work, &[]).await?;
         through.queues.iter().for_each(|queue| sending.ring_for(queue));
@@ -207,7 +210,7 @@ impl TickPass<'_> {
 fn draft_ticks(work: &mut Plan, routine: &Routine, ticks: &TickPlan) {
     for tick in &ticks.run {
         match plan::plan_tick(routine, *tick) {
-            Ok(planned) => work.take(planned),
+            Ok(planned) => work.take(routine, planned),
             Err(error) => {
                 let about = About::Ticks { first: *tick, last: *tick, count: 1 };
                 work.bury(about, SOURCE, routine, &error.to_string(), None);
@@ -232,6 +235,7 @@ pub(super) fn note_missed(work: &mut Plan, routine: &Routine, ticks: &TickPlan) 
             outcome: Outcome::Missed,
             reason: run.reason.to_string(),
             met_item_id: None,
+            event_id: None,
         });
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Columns {
     tenant: Vec<Option<String>>,
     title: Vec<String>,
     context: Vec<JsonString>,
+    event_id: Vec<Option<String>>,
     specs: Specs,
 }
 
@@ -32,6 +33,7 @@ struct Specs {
     instructions: Vec<Arc<str>>,
     instructions_text: Vec<String>,
     tags: Vec<String>,
+    source: Vec<Option<String>>,
 }
 
 impl Columns {
@@ -51,16 +53,19 @@ impl Columns {
             columns.tenant.push(draft.tenant.take());
             columns.title.push(std::mem::take(&mut draft.title));
             columns.context.push(JsonString(draft.context.to_string()));
+            columns.event_id.push(draft.from.as_ref().map(|from| from.id.clone()));
         }
         empty_if_null(&mut columns.event_seq);
         empty_if_null(&mut columns.tick);
         empty_if_null(&mut columns.due_at);
         empty_if_null(&mut columns.tenant);
+        empty_if_null(&mut columns.event_id);
+        empty_if_null(&mut columns.specs.source);
         columns
     }
 
     /// The parameters of the statement.
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 16] {
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 18] {
         let specs = &self.specs;
         [
             &self.spec,
@@ -79,6 +84,8 @@ impl Columns {
             &specs.item,
             &specs.instructions_text,
             &specs.tags,
+            &self.event_id,
+            &specs.source,
         ]
     }
 }
@@ -87,6 +94,7 @@ impl Specs {
     /// The place of a draft's item among those met, from 1. Drafts of one item
     /// mostly follow one another, so the search begins at the end.
     fn place_of(&mut self, draft: &ItemDraft) -> i32 {
+        let source = draft.from.as_ref().map(|from| from.source.as_str());
         let same = |place: &usize| {
             let place = *place;
             self.routine[place] == draft.routine.as_str()
@@ -97,6 +105,7 @@ impl Specs {
                 && self.queue[place] == draft.queue.as_str()
                 && (Arc::ptr_eq(&self.instructions[place], &draft.instructions)
                     || self.instructions[place] == draft.instructions)
+                && self.source[place].as_deref() == source
                 && self.tags[place] == array_literal(&draft.tags)
         };
         let place = (0..self.routine.len()).rev().find(same).unwrap_or_else(|| {
@@ -109,6 +118,7 @@ impl Specs {
             self.instructions.push(draft.instructions.clone());
             self.instructions_text.push(draft.instructions.to_string());
             self.tags.push(array_literal(&draft.tags));
+            self.source.push(source.map(str::to_owned));
             self.routine.len() - 1
         });
         i32::try_from(place + 1).unwrap_or(i32::MAX)

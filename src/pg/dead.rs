@@ -2,7 +2,10 @@
 
 mod redrive;
 
-pub use redrive::{Blocked, Redriven, blocked, redrive_blocked};
+mod together;
+
+pub use redrive::{Blocked, Redriven, blocked, redrive_blocked, some_are_blocked};
+pub use together::{Group, group_of, redrive_together};
 
 use super::error::PgError;
 use super::session::Session;
@@ -122,6 +125,8 @@ pub struct Decision {
     pub reason: String,
     /// The item which was there before.
     pub met_item_id: Option<i64>,
+    /// The row of the source, by its id; none for the log, and for ticks.
+    pub event_id: Option<String>,
 }
 
 impl Decision {
@@ -137,6 +142,7 @@ impl Decision {
             outcome: Outcome::Paused,
             reason: "the routine is paused: see hearken.paused".to_owned(),
             met_item_id: None,
+            event_id: None,
         }
     }
 }
@@ -187,15 +193,17 @@ pub struct DeadLetter {
     pub event: Option<String>,
     /// The draft as JSON text.
     pub draft: Option<String>,
+    /// The row of the source, by its id; none for the log, and for ticks.
+    pub event_id: Option<String>,
 }
 
 /// Writes decisions; their arrays are those of [`Rows`].
 pub(super) const RECORD: &str = "\
     insert into hearken.decisions \
-        (event_seq, first_tick, last_tick, count, met_item_id, source, routine, version, item, outcome, reason) \
+        (event_seq, first_tick, last_tick, count, met_item_id, source, routine, version, item, outcome, reason, event_id) \
     select * from unnest( \
         $1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
-        $8::text[], $9::text[], $10::text[], $11::text[])";
+        $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])";
 
 /// Writes decisions, in the transaction which is open, with [`RECORD`] as it is or
 /// prepared.
@@ -224,6 +232,7 @@ struct Rows<'a> {
     item: Vec<Option<&'a str>>,
     outcome: Vec<&'static str>,
     reason: Vec<String>,
+    event_id: Vec<Option<&'a str>>,
 }
 
 impl<'a> Rows<'a> {
@@ -242,11 +251,12 @@ impl<'a> Rows<'a> {
             rows.item.push(decision.item.as_ref().map(ItemName::as_str));
             rows.outcome.push(decision.outcome.as_str());
             rows.reason.push(clean(&decision.reason));
+            rows.event_id.push(decision.event_id.as_deref());
         }
         rows
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 12] {
         [
             &self.event_seq,
             &self.first_tick,
@@ -259,6 +269,7 @@ impl<'a> Rows<'a> {
             &self.item,
             &self.outcome,
             &self.reason,
+            &self.event_id,
         ]
     }
 }
@@ -273,13 +284,14 @@ pub(super) async fn bury(session: &Session, letters: &[DeadLetter]) -> Result<()
     let drafts: Vec<Option<&str>> = letters.iter().map(|letter| letter.draft.as_deref()).collect();
     let sql = "\
         insert into hearken.dead_letters \
-            (event_seq, tick, kind, source, routine, version, item, queue, sqlstate, message, event, draft) \
+            (event_seq, tick, kind, source, routine, version, item, queue, sqlstate, message, event, draft, \
+             event_id) \
         select d.event_seq, d.tick, d.kind, d.source, d.routine, d.version, d.item, d.queue, d.sqlstate, d.message, \
-               l.event::json, l.draft::json \
+               l.event::json, l.draft::json, d.event_id \
         from unnest($1::text[], $2::text[], $3::text[]) as l (row, event, draft) \
         cross join lateral jsonb_to_record(l.row::jsonb) as d ( \
             event_seq bigint, tick timestamptz, kind text, source text, routine text, version text, item text, \
-            queue text, sqlstate text, message text)";
+            queue text, sqlstate text, message text, event_id text)";
     session.client().execute(sql, &[&rows, &events, &drafts]).await?;
     Ok(())
 }
@@ -297,6 +309,7 @@ fn letter_json(letter: &DeadLetter) -> String {
         "queue": letter.item.as_ref().map(|(_, queue)| queue),
         "sqlstate": letter.sqlstate,
         "message": clean(&letter.message),
+        "event_id": letter.event_id,
     })
     .to_string()
 }

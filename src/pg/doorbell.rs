@@ -13,14 +13,14 @@ pub const GATES: &str = "0";
 /// The channel on which the listener proves to itself that it hears.
 pub const SELF_CHANNEL_PREFIX: &str = "hearken_self_";
 
-/// Asks for the lock of the log and waits, however long, until it is granted.
+/// Asks for the lock of a source and waits, however long, until it is granted.
 ///
 /// # Errors
 ///
 /// If the wait is cancelled or the session is lost.
-pub async fn wait_for_lock(session: &Session) -> Result<(), PgError> {
+pub async fn wait_for_lock(session: &Session, source: i32) -> Result<(), PgError> {
     let sql = "select pg_advisory_lock($1, $2)";
-    session.client().query_one(sql, &[&DOORBELL_LOCK, &super::log::LOG_ID]).await?;
+    session.client().query_one(sql, &[&DOORBELL_LOCK, &source]).await?;
     Ok(())
 }
 

@@ -11,8 +11,10 @@ use super::columns::{Columns, cause_columns};
 use super::dead::{self, About, DeadLetter, Decision, Outcome};
 use super::error::PgError;
 use super::gates::Gates;
+use super::inboxes::{Inboxes, Specs};
 use super::log::{self, Progress};
 use super::session::Session;
+use super::table::{Rows, TableReader};
 use crate::rules::item::{Cause, ItemDraft};
 use crate::rules::name::{QueueName, RoutineName};
 use futures_util::future::BoxFuture;
@@ -20,6 +22,7 @@ use jiff::Timestamp;
 use postgres_types::ToSql;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::AddAssign;
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio_postgres::Statement;
 
@@ -60,6 +63,8 @@ pub enum Verdict {
 pub enum Advance<'a> {
     /// Along the log.
     Log(Option<&'a Progress>),
+    /// Along a table of the user's: these rows are marked.
+    Rows(&'a TableReader, &'a Rows),
     /// Along the schedules: every tick up to then is dealt with.
     Schedules(&'a [(RoutineName, Timestamp)]),
     /// Nowhere: work which was set aside is done.
@@ -79,6 +84,7 @@ pub struct Writer {
     ring: Statement,
     record: Statement,
     gates: OnceCell<Gates>,
+    inboxes: Inboxes,
 }
 
 /// Up to so many drafts go with the commit in one round trip; beyond it the
@@ -100,14 +106,15 @@ const PROGRESS_KEPT: i64 = 128;
 const PRUNE_EVERY: i64 = 64;
 
 impl Writer {
-    /// Prepares the statements.
+    /// Prepares the statements; `inboxes` are those which are tables of the user's.
     ///
     /// # Errors
     ///
     /// If the schema is not there, or the grants are not.
-    pub async fn prepare(session: &Session) -> Result<Self, PgError> {
+    pub async fn prepare(session: &Session, inboxes: Specs) -> Result<Self, PgError> {
         let client = session.client();
         Ok(Self {
+            inboxes: Inboxes::new(inboxes),
             enqueue: client.prepare(include_str!("../../sql/queries/enqueue.sql")).await?,
             enqueue_few: client.prepare(include_str!("../../sql/queries/enqueue_few.sql")).await?,
             duplicates: client.prepare(include_str!("../../sql/queries/duplicates.sql")).await?,
@@ -141,6 +148,12 @@ impl Writer {
         self.gates.get_or_try_init(|| Gates::prepare(session)).await
     }
 
+    /// The inboxes which are tables of the user's.
+    #[must_use]
+    pub fn inboxes(&self) -> &Inboxes {
+        &self.inboxes
+    }
+
     /// Begins to write the outcome of a pass, in the transaction which is open.
     #[must_use]
     pub fn begin<'a>(&'a self, session: &'a Session, source: &'a str) -> Sending<'a> {
@@ -148,7 +161,7 @@ impl Writer {
             writer: self,
             session,
             source,
-            sent: Vec::new(),
+            sent: Mutex::default(),
             offered: Vec::new(),
             drafts: Vec::new(),
             queues: BTreeSet::new(),
@@ -227,6 +240,7 @@ impl Writer {
                 futures_util::try_join!(log::append_progress(session, &self.append, progress), prune)
                     .map(drop)
             }
+            Advance::Rows(reader, rows) => reader.mark(session, rows).await,
             Advance::Schedules(done) if !done.is_empty() => {
                 let routines: Vec<&str> = done.iter().map(|(routine, _)| routine.as_str()).collect();
                 let until: Vec<Timestamp> = done.iter().map(|(_, until)| *until).collect();
@@ -247,6 +261,9 @@ impl Writer {
     }
 }
 
+/// An answer of the inbox which nobody has waited for yet.
+type Answer<'a> = BoxFuture<'a, Result<u64, PgError>>;
+
 /// The outcome of a pass on its way into the database.
 ///
 /// Drafts are sent while later ones are still being planned, so that the server
@@ -255,13 +272,18 @@ pub struct Sending<'a> {
     writer: &'a Writer,
     session: &'a Session,
     source: &'a str,
-    sent: Vec<BoxFuture<'a, Result<u64, PgError>>>,
+    /// (A mutex which nobody locks: it lets the whole be lent to several threads.)
+    sent: Mutex<Vec<Answer<'a>>>,
     offered: Vec<ItemDraft>,
     drafts: Vec<ItemDraft>,
     queues: BTreeSet<QueueName>,
 }
 
-impl Sending<'_> {
+impl<'a> Sending<'a> {
+    fn answers(&mut self) -> &mut Vec<Answer<'a>> {
+        self.sent.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Rings the workers of a queue with the commit: for an item which is in the
     /// inbox already.
     pub fn ring_for(&mut self, queue: &QueueName) {
@@ -272,7 +294,7 @@ impl Sending<'_> {
     /// back to go with the commit.
     pub async fn push(&mut self, mut drafts: Vec<ItemDraft>) {
         self.queues.extend(drafts.iter().map(|draft| draft.queue.clone()));
-        if self.sent.is_empty() && self.drafts.len() + drafts.len() <= FEW {
+        if self.answers().is_empty() && self.drafts.len() + drafts.len() <= FEW {
             self.drafts.append(&mut drafts);
             return;
         }
@@ -281,20 +303,21 @@ impl Sending<'_> {
             return;
         }
         let (writer, session, columns) = (self.writer, self.session, Columns::of(&mut drafts));
-        let mut future: BoxFuture<'_, _> = Box::pin(async move { writer.enqueue(session, columns).await });
+        let mut future: Answer<'a> = Box::pin(async move { writer.enqueue(session, columns).await });
         // The first poll hands the statement to the connection's task, and the
         // yield lets that task write it. An answer at once is kept.
         if let std::task::Poll::Ready(result) = futures_util::poll!(future.as_mut()) {
             future = Box::pin(std::future::ready(result));
         }
         tokio::task::yield_now().await;
-        self.sent.push(future);
+        self.answers().push(future);
         self.offered.append(&mut drafts);
     }
 
     /// Why what was sent so far failed, if it did.
     pub async fn failed(self) -> Option<PgError> {
-        futures_util::future::try_join_all(self.sent).await.err()
+        let sent = self.sent.into_inner().unwrap_or_else(PoisonError::into_inner);
+        futures_util::future::try_join_all(sent).await.err()
     }
 
     /// Waits for the inbox's answers, writes decisions and dead letters, stores
@@ -311,10 +334,10 @@ impl Sending<'_> {
         dead: &[DeadLetter],
         advance: Advance<'_>,
     ) -> Result<Enqueued, PgError> {
-        if self.sent.is_empty() {
+        if self.answers().is_empty() {
             return self.commit_few(decisions, dead, advance).await;
         }
-        let sent = std::mem::take(&mut self.sent);
+        let sent = std::mem::take(self.answers());
         let record = &self.writer.record;
         let (created, (), (), ()) = futures_util::try_join!(
             futures_util::future::try_join_all(sent),
@@ -387,7 +410,14 @@ pub fn duplicate(source: &str, draft: &ItemDraft, met_item_id: Option<i64>) -> D
         outcome: Outcome::Duplicate,
         reason: "an item with the same dedup key was there before".to_owned(),
         met_item_id,
+        event_id: event_id(draft),
     }
+}
+
+/// The row of the user's which a draft comes from, by its id.
+#[must_use]
+pub fn event_id(draft: &ItemDraft) -> Option<String> {
+    draft.from.as_ref().map(|from| from.id.clone())
 }
 
 /// What a draft is about, as the ledger has it.
@@ -408,6 +438,21 @@ pub fn about_cause(cause: Cause) -> About {
 /// A draft as JSON text, for the slow way and for dead letters.
 #[must_use]
 pub fn draft_json(draft: &ItemDraft) -> String {
+    draft_value(draft).to_string()
+}
+
+/// The same for a letter of a draft which the slow way cannot take by itself: one for
+/// a table of the user's, or one whose siblings must come with it.
+#[must_use]
+pub fn stored_json(draft: &ItemDraft) -> String {
+    let mut value = draft_value(draft);
+    if let (Some(fields), Ok(stored)) = (value.as_object_mut(), serde_json::to_value(draft)) {
+        fields.insert("stored".to_owned(), stored);
+    }
+    value.to_string()
+}
+
+fn draft_value(draft: &ItemDraft) -> serde_json::Value {
     let (event_seq, tick) = cause_columns(draft.cause);
     serde_json::json!({
         "dedup_key": hex::encode(draft.key.0),
@@ -426,8 +471,9 @@ pub fn draft_json(draft: &ItemDraft) -> String {
         "context": draft.context,
         "tags": &*draft.tags,
         "chain": draft.chain.iter().map(RoutineName::as_str).collect::<Vec<_>>(),
+        "source": draft.from.as_ref().map(|from| from.source.as_str()),
+        "event_id": draft.from.as_ref().map(|from| from.id.as_str()),
     })
-    .to_string()
 }
 
 fn verdict(row: &tokio_postgres::Row) -> Verdict {

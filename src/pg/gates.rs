@@ -11,19 +11,29 @@
 //! read without a lock, and locked only to be changed, passing over those which
 //! somebody else holds: a worker may complete in a long transaction of its own.
 
+macro_rules! gate_sql {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/queries/gates/", $name, ".sql"))
+    };
+}
+
+mod foreign;
 mod read;
 mod release;
 mod write;
 
+pub use foreign::{ForeignRows, sweep};
 pub use release::{Chosen, HeldLimits, Queue, Ready, Timers, Which, cancel_gone, drop_spoilt, prune, timers};
 
 use super::error::PgError;
+use super::inboxes::Inboxes;
 use super::session::Session;
 use super::types::KeyBytes;
 use crate::rules::gate::State;
 use crate::rules::gate::entry::{Held, HeldRole};
 use crate::rules::gate::wanted::Wanted;
 use crate::rules::item::{DedupKey, Planned};
+use foreign::ForeignStatements;
 use jiff::Timestamp;
 use read::{Met, readable};
 use std::collections::BTreeSet;
@@ -64,6 +74,18 @@ pub struct Gates {
     remove: Statement,
     free: Statement,
     discard: Statement,
+    foreign: ForeignStatements,
+}
+
+/// What the gates have to know.
+#[derive(Debug)]
+pub struct Known {
+    /// All of it.
+    pub state: State,
+    /// The clock of the database.
+    pub now: Timestamp,
+    /// Where items in tables of the user's are.
+    pub rows: ForeignRows,
 }
 
 const LOCK: &str = "with taken as materialized ( \
@@ -73,12 +95,6 @@ const LOCK: &str = "with taken as materialized ( \
 
 const IDS: &str = "select nextval('hearken.inbox_items_id_seq') from generate_series(1, $1)";
 
-macro_rules! gate_sql {
-    ($name:literal) => {
-        include_str!(concat!("../../sql/queries/gates/", $name, ".sql"))
-    };
-}
-
 impl Gates {
     /// Prepares the statements: one round trip for each of two kinds of work.
     ///
@@ -86,7 +102,8 @@ impl Gates {
     ///
     /// If the schema is not there, or the grants are not.
     pub async fn prepare(session: &Session) -> Result<Self, PgError> {
-        let (reading, writing) = futures_util::try_join!(reading(session), writing(session))?;
+        let (reading, writing, foreign) =
+            futures_util::try_join!(reading(session), writing(session), ForeignStatements::prepare(session))?;
         let lost = |_: Vec<Statement>| PgError::lost("a statement of the gates");
         let [
             lock,
@@ -130,6 +147,7 @@ impl Gates {
             remove,
             free,
             discard,
+            foreign,
         })
     }
 
@@ -143,42 +161,46 @@ impl Gates {
     pub async fn know(
         &self,
         session: &Session,
+        inboxes: &Inboxes,
         drafts: &[Planned],
         about: Timestamp,
-    ) -> Result<(State, Timestamp), PgError> {
+    ) -> Result<Known, PgError> {
         let wanted = Wanted::of(drafts, about);
         let buckets = buckets(drafts.iter().map(|planned| planned.draft.routine.as_str()));
         if wanted.collects.is_empty() {
             let (now, met) = futures_util::try_join!(
                 self.lock_up(session, &buckets),
-                self.meet(session, &wanted, &[], drafts.len()),
+                Met::read(self, session, inboxes, &wanted, &[], drafts.len()),
             )?;
-            return Ok((met.into_state(Vec::new()), now));
+            let (state, rows) = met.into_state(Vec::new());
+            return Ok(Known { state, now, rows });
         }
         let keys: Vec<_> = wanted.collects.keys().copied().collect();
         let (now, held) =
             futures_util::try_join!(self.lock_up(session, &buckets), self.collecting(session, &keys),)?;
-        self.know_about(session, wanted, held, drafts.len(), now).await.map(|state| (state, now))
+        self.know_about(session, inboxes, wanted, held, drafts.len(), now).await
     }
 
     /// Reads the rest, once it is known what is held.
     async fn know_about(
         &self,
         session: &Session,
+        inboxes: &Inboxes,
         mut wanted: Wanted,
         mut held: Vec<Held>,
         drafts: usize,
         now: Timestamp,
-    ) -> Result<State, PgError> {
+    ) -> Result<Known, PgError> {
         for held in &held {
             wanted.ask(&held.request, now);
         }
         let known: Vec<i64> = held.iter().map(|held| held.id).collect();
         let (met, ()) = futures_util::try_join!(
-            self.meet(session, &wanted, &known, drafts),
+            Met::read(self, session, inboxes, &wanted, &known, drafts),
             self.read_parts(session, &wanted, &mut held, now),
         )?;
-        Ok(met.into_state(held))
+        let (state, rows) = met.into_state(held);
+        Ok(Known { state, now, rows })
     }
 
     async fn lock_up(&self, session: &Session, buckets: &[i32]) -> Result<Timestamp, PgError> {
@@ -196,16 +218,6 @@ impl Gates {
         let keys: Vec<KeyBytes> = keys.iter().copied().map(KeyBytes).collect();
         let rows = session.client().query(&self.held_collecting, &[&keys]).await?;
         Ok(readable(&rows, HeldRole::Subject))
-    }
-
-    async fn meet(
-        &self,
-        session: &Session,
-        wanted: &Wanted,
-        known: &[i64],
-        drafts: usize,
-    ) -> Result<Met, PgError> {
-        Met::read(self, session, wanted, known, drafts).await
     }
 }
 

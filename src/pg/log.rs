@@ -8,13 +8,13 @@
 //! [`crate::rules::snapshot`].
 
 use super::error::PgError;
+use super::page::{Claim, Claimed, Page, PageLimits, Step};
 use super::session::Session;
 use super::types::{JsonText, PgSnapshot, PgXid};
 use crate::rules::event::Event;
 use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::snapshot::{PageEnd, Position, RowPlace, Snapshot, Xid};
 use futures_util::TryStreamExt;
-use jiff::Timestamp;
 use postgres_types::ToSql;
 use serde_json::Value;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,53 +23,9 @@ use tokio_postgres::{Row, Statement};
 /// First key of the advisory locks of passes; the second is the source's id.
 pub(super) const PASS_LOCK: i32 = 1_751_478_892;
 /// The id of the log in `hearken.sources`.
-pub(super) const LOG_ID: i32 = 1;
+pub const LOG_ID: i32 = 1;
 /// The progress row's key.
 const LOG: &str = "events";
-
-/// How much one page may hold.
-#[derive(Clone, Copy, Debug)]
-pub struct PageLimits {
-    /// Rows.
-    pub rows: i64,
-    /// Bytes of bodies; the row which reaches it is the last.
-    pub bytes: i64,
-    /// A body above so many bytes is not fetched.
-    pub data_max: i64,
-}
-
-/// An event as claimed.
-#[derive(Clone, Debug)]
-pub enum Claimed {
-    /// Some routine may want it.
-    Event(Box<Event>),
-    /// No routine wants its type, so its body was not parsed.
-    Unwanted,
-    /// Its body cannot be weighed: above `data_max`, or nested too deep.
-    SetAside {
-        /// Its position.
-        seq: i64,
-        /// Its type.
-        kind: String,
-        /// What is wrong, for people.
-        why: String,
-    },
-}
-
-/// A page of the log, claimed by a transaction which is still open.
-#[derive(Debug)]
-pub struct Page {
-    /// The events, in the order of `seq`.
-    pub events: Vec<Claimed>,
-    /// How many rows were read, wanted or not.
-    pub rows: usize,
-    /// Where the log stands once the page is done; none if nothing changed.
-    pub next: Option<Progress>,
-    /// Whether there may be more at once.
-    pub end: PageEnd,
-    /// The database's clock.
-    pub now: Timestamp,
-}
 
 /// A row of `hearken.progress`.
 #[derive(Clone, Debug)]
@@ -78,15 +34,6 @@ pub struct Progress {
     pub n: i64,
     /// The position.
     pub position: Position,
-}
-
-/// What [`LogReader::claim`] found.
-#[derive(Debug)]
-pub enum Claim {
-    /// A page; the transaction is open.
-    Page(Page),
-    /// Another daemon's pass is under way; the transaction is over.
-    Taken,
 }
 
 /// Reads the log over one session, whose statements it has prepared.
@@ -250,7 +197,13 @@ impl LogReader {
         let stands = next.as_ref().unwrap_or(&before);
         let clear = if stands.position.is_clear() { stands.n } else { UNCLEAR };
         self.clear.store(clear, Ordering::Relaxed);
-        Ok(Some(Claim::Page(Page { events: page.events, rows: page.rows, next, end, now })))
+        Ok(Some(Claim::Page(Page {
+            events: page.events,
+            rows: page.rows,
+            step: next.map(Step::Log),
+            end,
+            now,
+        })))
     }
 
     async fn past_backlog(&self, session: &Session, position: Position) -> Result<Option<Position>, PgError> {
@@ -384,7 +337,7 @@ fn read_event(
         return Ok(Claimed::Unwanted);
     }
     let seq = row.try_get("seq")?;
-    let set_aside = |why: String| Ok(Claimed::SetAside { seq, kind: kind.to_owned(), why });
+    let set_aside = |why: String| Ok(Claimed::SetAside { seq, id: None, kind: kind.to_owned(), why });
     if bytes > limits.data_max {
         return set_aside(format!("its body has {bytes} bytes and data_max is {}", limits.data_max));
     }

@@ -27,7 +27,15 @@ macro_rules! migrations {
 }
 
 /// All migrations, in order.
-pub const MIGRATIONS: &[Migration] = migrations!["0001_log", "0002_inbox", "0003_ledger", "0004_gates"];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_log",
+    "0002_inbox",
+    "0003_ledger",
+    "0004_gates",
+    "0005_tables",
+    "0006_watch",
+    "0007_tenants"
+];
 
 /// First key of the advisory lock under which migrations run; the others are
 /// 1751478891 (doorbell), 1751478892 (pass, leader) and 1751478894 (queries of

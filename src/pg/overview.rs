@@ -41,6 +41,8 @@ pub struct Overview {
     pub paused: Vec<Pause>,
     /// How far the log has been read.
     pub log: LogState,
+    /// The tables of the user's which are, or were, sources.
+    pub sources: Vec<SourceStands>,
     /// Items which are open, by queue and state; none, if they are too many to
     /// be counted.
     pub items: Option<Vec<OpenItems>>,
@@ -102,6 +104,19 @@ pub struct LogState {
     pub more: bool,
     /// Since when the oldest of those waits.
     pub since: Option<Timestamp>,
+}
+
+/// How a source stands which is a table of the user's.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceStands {
+    /// Its name.
+    pub name: String,
+    /// The table.
+    pub relation: String,
+    /// Since when it cannot be used; none, if it can.
+    pub failed_at: Option<Timestamp>,
+    /// Why not.
+    pub error: Option<String>,
 }
 
 /// Items of a queue in one state.
@@ -176,6 +191,7 @@ pub async fn overview(session: &Session) -> Result<Overview, PgError> {
         set: list(session, parts::SET, parts::set_in_force).await?.pop(),
         paused: list(session, parts::PAUSED, parts::pause).await?,
         log,
+        sources: list(session, parts::SOURCES, parts::source_stands).await?,
         items: if_counted(list(session, parts::ITEMS, parts::open_items).await)?,
         held: if_counted(list(session, parts::HELD, parts::held_count).await)?,
         dead_letters: if_counted(list(session, parts::LETTERS, parts::letters).await)?,

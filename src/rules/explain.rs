@@ -129,7 +129,8 @@ impl Explanation {
     }
 
     /// The explanation for machines: an object with `routine` and `matched`, and
-    /// then `items`, or `error`, or the reason, see [`Reason::to_json`]. With
+    /// then `items`, or `error`, or the reason, see [`Reason::to_json`]. Of an item for
+    /// a table of the user's there are `inbox` and `columns`. With
     /// `note`, there are no items since they cannot be known. With `gates`, the
     /// items must pass them first.
     #[must_use]
@@ -159,6 +160,15 @@ impl Explanation {
 pub const ROWS_NOTE: &str = "the items come from the rows of `[each]`, for which the database must be asked";
 
 fn draft_json(draft: &ItemDraft) -> Value {
+    if let Some(foreign) = &draft.foreign {
+        return json!({
+            "item": draft.item.as_str(),
+            "inbox": foreign.inbox.as_str(),
+            "columns": foreign.columns,
+            "tenant": draft.tenant,
+            "due_at": draft.due_at.map(|due_at| due_at.to_string()),
+        });
+    }
     json!({
         "item": draft.item.as_str(),
         "queue": draft.queue.as_str(),

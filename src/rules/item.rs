@@ -3,11 +3,11 @@
 mod stored;
 
 use super::gate::request::Request;
-use super::name::{ItemName, QueueName, RoutineName};
+use super::name::{InboxName, ItemName, QueueName, RoutineName, SourceName};
 use super::routine::Version;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// What an item comes from.
@@ -24,6 +24,24 @@ pub enum Cause {
 /// [`super::key`]. As JSON it is text in hex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DedupKey(pub [u8; 32]);
+
+/// The row of a source other than the log which a draft comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FromRow {
+    /// The source.
+    pub source: SourceName,
+    /// The row's id in it.
+    pub id: String,
+}
+
+/// What a draft for a table of the user's is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreign {
+    /// The inbox, as the settings call it.
+    pub inbox: InboxName,
+    /// The columns which are set, and to what.
+    pub columns: Map<String, Value>,
+}
 
 /// An item which is wanted, before the gates and the inbox have had their say.
 ///
@@ -64,6 +82,13 @@ pub struct ItemDraft {
     /// The routines whose items led to its event, the first one first; its own
     /// is not among them.
     pub chain: Vec<RoutineName>,
+    /// The row it comes from; none, if it comes from the log or from a tick.
+    pub from: Option<Arc<FromRow>>,
+    /// The number of the row of the routine's query, from 0. Items of one routine,
+    /// cause and row come together or not at all.
+    pub row: u32,
+    /// What it is in a table of the user's; none, if it goes to hearken's own inbox.
+    pub foreign: Option<Foreign>,
 }
 
 /// A draft, and what the gates are asked about it.

@@ -112,8 +112,8 @@ impl KeyHasher {
     }
 }
 
-/// The key of an item of an event, where the routine says no other: one item of
-/// that name per routine, event and row of `[each]`.
+/// The key of an item of an event of the log: one item of that name per routine,
+/// event and row of `[each]`.
 #[must_use]
 pub fn default_event_key(
     routine: &RoutineName,
@@ -128,6 +128,29 @@ pub fn default_event_key(
         .part(Part::Text(item.as_str()))
         .part(Part::Text(from.as_str()))
         .part(Part::Integer(seq.into()))
+        .part(Part::Integer(row.into()))
+        .finish()
+}
+
+/// The key of an item of a row of a source other than the log: one item of that
+/// name per routine, row and row of `[each]`. It goes by the row's own id, since the
+/// number which its event gets is another one each time the row is claimed. The
+/// first part, and the type of the last but one, keep it from being that of an event
+/// of the log.
+#[must_use]
+pub fn source_row_key(
+    routine: &RoutineName,
+    item: &ItemName,
+    from: &SourceName,
+    id: &str,
+    row: u32,
+) -> DedupKey {
+    KeyHasher::new()
+        .part(Part::Text("row"))
+        .part(Part::Text(routine.as_str()))
+        .part(Part::Text(item.as_str()))
+        .part(Part::Text(from.as_str()))
+        .part(Part::Text(id))
         .part(Part::Integer(row.into()))
         .finish()
 }

@@ -9,6 +9,7 @@ pub mod duration;
 pub mod event;
 pub mod eventbridge;
 pub mod explain;
+pub mod foreign;
 pub mod gate;
 pub mod item;
 pub mod key;

@@ -88,7 +88,18 @@ name! {
     ItemName
 }
 
+name! {
+    /// The name by which the settings call a table which items go to.
+    InboxName
+}
+
 impl SourceName {
+    /// Whether it is hearken's own log.
+    #[must_use]
+    pub fn is_log(&self) -> bool {
+        &*self.0 == "events"
+    }
+
     /// hearken's own log, `hearken.events`.
     #[must_use]
     pub fn log() -> Self {

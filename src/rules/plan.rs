@@ -4,7 +4,8 @@
 //! Planning is pure: the same event and routine give the same drafts with the
 //! same keys, whenever and wherever they are planned. A draft's own key is always
 //! that of its cause, so that a pass which is done again makes nothing twice; the
-//! keys by which gates know it are in its request.
+//! keys by which gates know it are in its request. The row of another source than the
+//! log is known by its own id: the number which its event gets is given at each claim.
 
 mod draft;
 mod error;
@@ -14,8 +15,8 @@ pub use error::{PlanError, PlanReason};
 pub use value::resolve_get;
 
 use super::event::Event;
-use super::item::{Cause, DedupKey, Planned};
-use super::key::{default_event_key, tick_key, tick_row_key};
+use super::item::{Cause, DedupKey, FromRow, Planned};
+use super::key::{default_event_key, source_row_key, tick_key, tick_row_key};
 use super::name::ItemName;
 use super::routine::{ItemSpec, Routine, Trigger};
 use super::schedule::ticks::jitter;
@@ -25,6 +26,7 @@ use draft::{Origin, plan_item};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The longest title, in characters: what a list in a console can show. A longer
 /// one is cut off with an ellipsis, since an event's text must not cost its item.
@@ -68,17 +70,30 @@ fn of_event(
     number: u32,
 ) -> Result<Vec<Planned>, PlanError> {
     let scope = Scope::Event { event, routine: &routine.name, row };
+    let from = from_row(event);
     let draft = |spec: &ItemSpec| {
+        let key = match &from {
+            Some(from) => source_row_key(&routine.name, &spec.name, &from.source, &from.id, number),
+            None => default_event_key(&routine.name, &spec.name, &event.from, event.seq, number),
+        };
         let origin = Origin {
             cause: Cause::Event(event.seq),
-            key: default_event_key(&routine.name, &spec.name, &event.from, event.seq, number),
+            key,
             due_at: None,
             tenant: event.tenant.clone(),
             chain: event.chain.clone(),
+            from: from.clone(),
+            row: number,
         };
         plan_item(routine, spec, scope, origin)
     };
     routine.items.iter().map(draft).collect()
+}
+
+/// The row which the event is; none, if it is of the log.
+fn from_row(event: &Event) -> Option<Arc<FromRow>> {
+    let row = || FromRow { source: event.from.clone(), id: event.id.clone() };
+    (!event.from.is_log()).then(|| Arc::new(row()))
 }
 
 /// The items of a tick of a routine's schedules. With `jitter` they fall due
@@ -88,7 +103,7 @@ fn of_event(
 ///
 /// If a field cannot be filled in.
 pub fn plan_tick(routine: &Routine, tick: Timestamp) -> Result<Vec<Planned>, PlanError> {
-    of_tick(routine, tick, None, |item| tick_key(&routine.name, item, tick))
+    of_tick(routine, tick, None, 0, |item| tick_key(&routine.name, item, tick))
 }
 
 /// The items of one of the rows which `[on.query]` found at a tick. `row` is an
@@ -103,13 +118,14 @@ pub fn plan_tick_row(
     row: &Value,
     number: u32,
 ) -> Result<Vec<Planned>, PlanError> {
-    of_tick(routine, tick, Some(row), |item| tick_row_key(&routine.name, item, tick, number))
+    of_tick(routine, tick, Some(row), number, |item| tick_row_key(&routine.name, item, tick, number))
 }
 
 fn of_tick(
     routine: &Routine,
     tick: Timestamp,
     row: Option<&Value>,
+    number: u32,
     key: impl Fn(&ItemName) -> DedupKey,
 ) -> Result<Vec<Planned>, PlanError> {
     let schedule = schedule_of(routine, tick);
@@ -125,6 +141,8 @@ fn of_tick(
             due_at,
             tenant: routine.confined.tenant.clone(),
             chain: Vec::new(),
+            from: None,
+            row: number,
         };
         plan_item(routine, spec, scope, origin)
     };

@@ -1,12 +1,17 @@
 //! What is odd about routines only when they are looked at together, or beside
 //! the settings: each file by itself is fine.
 //!
-//! All of it is advice, so only what is surely odd is said: a routine which no
+//! Most of it is advice, so only what is surely odd is said: a routine which no
 //! source feeds, one which each event must be weighed against, one which does
-//! what another does, and those which set each other off.
+//! what another does, and those which set each other off. But where the settings do
+//! not describe the tables which a routine needs, it cannot be used
+//! ([`against_tables`]).
 
 mod circles;
+mod foreign;
 mod twins;
+
+pub use foreign::against_tables;
 
 use super::matcher::{Heavy, Matcher};
 use super::name::{RoutineName, SourceName};

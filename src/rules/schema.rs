@@ -8,6 +8,8 @@
 //! show the wrong branch: a key which takes text, a list or a table has a list
 //! of types, and the keywords of each.
 //!
+//! Where a key decides about the others, as `inbox` does, there is `if`.
+//!
 //! A schema knows less than `hearken check`: it sees one key at a time. What it
 //! refuses is wrong, and what it lets pass may be.
 
@@ -30,6 +32,7 @@ pub fn schema() -> Value {
         key("each", "One item for each row of a query, asked for each event.", trigger::each()),
         key("flow", "What becomes of an item on its way into the inbox.", flow::flow()),
         key("item", "What goes into the inbox.", item::item()),
+        key("items", "Further items, by their names: all come, or none.", item::items()),
         key("tests", "Examples which `hearken test` tries.", cases::tests()),
     ];
     let mut schema = json!({
@@ -38,16 +41,19 @@ pub fn schema() -> Value {
         "description": "What to do about events of a kind, or at certain times. One file, one routine.",
     });
     add(&mut schema, table(keys, &["title", "on"]));
-    // A query may do its work without making items.
+    // A query may do its work without making items, and others have one or the other.
+    let items_or_item = json!({ "if": { "required": ["items"] }, "else": { "required": ["item"] } });
     add(
         &mut schema,
         json!({
             "if": { "required": ["on"], "properties": { "on": { "required": ["query"] } } },
-            "else": { "required": ["item"] },
+            "else": items_or_item,
         }),
     );
     let mut definitions = when::definitions();
+    definitions.insert("item".to_owned(), item::item());
     definitions.insert("value".to_owned(), item::value());
+    definitions.insert("param".to_owned(), item::param());
     add(&mut schema, json!({ "definitions": definitions }));
     schema
 }

@@ -4,7 +4,10 @@
 //! what is told here is where its parameters are, where it ends, and with which
 //! word it begins.
 
+mod expression;
 mod token;
+
+pub use self::expression::{Shape, Word, WordKind, expression, targets, words};
 
 use self::token::{Kind, Token, tokens};
 use std::ops::Range;

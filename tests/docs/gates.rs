@@ -2,7 +2,8 @@
 //! them, and follows the links between the pages.
 
 use crate::MARKS;
-use crate::page::{Block, GATES, Page, README, ROUTINES, SCHEDULES};
+use crate::page::{Block, GATES, Page, README, ROUTINES, SCHEDULES, TABLES};
+use hearken::config::Config;
 use hearken::rules::name::RoutineName;
 use hearken::rules::routine::{self, Routine};
 use hearken::rules::trial::{self, Standing};
@@ -20,7 +21,7 @@ const GATE_KEYS: [&str; 8] = ["loop", "debounce", "batch", "hours", "dedup", "su
 #[test]
 fn every_routine_of_the_pages_passes_its_tests() {
     let mut tests = 0;
-    for page in [README, ROUTINES, GATES, SCHEDULES] {
+    for page in [README, ROUTINES, GATES, SCHEDULES].into_iter().chain(TABLES) {
         for block in page.blocks().iter().filter(|block| is_routine(block)) {
             tests += run(&page.place(block.line), &usable(page, block));
         }
@@ -32,8 +33,16 @@ fn every_routine_of_the_pages_passes_its_tests() {
 #[test]
 fn every_shipped_routine_has_tests_and_passes_them() {
     let mut routines = 0;
-    for entry in std::fs::read_dir("routines").expect("the folder of routines") {
+    let folders = std::fs::read_dir("routines/systems").expect("the systems");
+    let folders = folders.map(|entry| entry.expect("an entry").path().join("routines"));
+    let entries = std::iter::once("routines".into())
+        .chain(folders)
+        .flat_map(|folder| std::fs::read_dir(folder).expect("a folder of routines"));
+    for entry in entries {
         let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).expect("a file");
         let (place, stem) = (path.display().to_string(), path.file_stem().expect("a name"));
         let routine = checked(&stem.to_string_lossy(), &place, &text);
@@ -45,7 +54,7 @@ fn every_shipped_routine_has_tests_and_passes_them() {
 
 #[test]
 fn the_marks_of_the_other_pages_are_known() {
-    for page in [GATES, SCHEDULES] {
+    for page in [GATES, SCHEDULES].into_iter().chain(TABLES) {
         for block in page.blocks() {
             let place = page.place(block.line);
             assert!(MARKS.contains(&block.mark.as_str()), "{place}: unknown mark {:?}", block.mark);
@@ -57,7 +66,19 @@ fn the_marks_of_the_other_pages_are_known() {
             {
                 panic!("{place}: {error}");
             }
+            let settings = ["[source.", "[inbox.", "[pressure]"];
+            if block.mark == "toml fragment" && settings.iter().any(|table| block.text.contains(table)) {
+                settings_of(&place, &block.text);
+            }
         }
+    }
+}
+
+/// Settings which are shown can be used.
+#[track_caller]
+fn settings_of(place: &str, text: &str) {
+    if let Err(error) = Config::parse(place, text) {
+        panic!("{error}");
     }
 }
 
@@ -79,7 +100,7 @@ fn every_gate_has_a_section_with_an_example() {
 
 #[test]
 fn every_link_between_the_pages_leads_somewhere() {
-    for page in [GATES, SCHEDULES] {
+    for page in [GATES, SCHEDULES].into_iter().chain(TABLES) {
         for (number, line) in page.text.lines().enumerate() {
             for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
                 if !target.contains("://") {
@@ -96,8 +117,10 @@ fn follow(page: Page, line: usize, target: &str) {
     let own = page.file.trim_start_matches("docs/");
     let file = if file.is_empty() { own } else { file };
     assert!(Path::new("docs").join(file).exists(), "{place}: there is no file `{file}`");
-    let known =
-        [ROUTINES, GATES, SCHEDULES].into_iter().find(|known| known.file.ends_with(&format!("/{file}")));
+    let known = [ROUTINES, GATES, SCHEDULES]
+        .into_iter()
+        .chain(TABLES)
+        .find(|known| known.file.ends_with(&format!("/{file}")));
     if let Some(known) = known.filter(|_| !anchor.is_empty()) {
         assert!(known.anchors().iter().any(|known| known == anchor), "{place}: no heading `{target}`");
     }
@@ -125,9 +148,13 @@ fn checked(name: &str, place: &str, text: &str) -> Routine {
 
 /// Runs the tests of a routine; returns how many there are.
 fn run(place: &str, routine: &Routine) -> usize {
-    let no_files = |path: &str| -> Result<String, String> { Err(format!("{path}: there are no files")) };
+    // A shipped routine may have files beside it; what a page shows has none.
+    let folder = Path::new(place).parent().map(Path::to_owned).unwrap_or_default();
+    let read = |path: &str| -> Result<String, String> {
+        std::fs::read_to_string(folder.join(path)).map_err(|error| format!("{path}: {error}"))
+    };
     for case in &routine.cases {
-        let outcome = trial::run(routine, case, &no_files);
+        let outcome = trial::run(routine, case, &read);
         assert!(outcome.standing == Standing::Passed, "{place}: {}: {:#?}", case.name, outcome.problems);
     }
     routine.cases.len()

@@ -38,7 +38,7 @@ const REFUSED_MIN: usize = 15;
 /// What the page may mark its blocks with: an example with another mark would
 /// silently not be run.
 const MARKS: &[&str] =
-    &["toml", "toml fragment", "condition", "refused", "jinja", "text", "sh", "sql", "json", "jsonc"];
+    &["toml", "toml fragment", "condition", "refused", "jinja", "text", "sh", "sql", "json", "jsonc", "js"];
 
 #[test]
 fn every_example_of_a_condition_holds_as_the_page_says() {

@@ -12,6 +12,21 @@ pub const GATES: Page = Page { file: "docs/gates.md", text: include_str!("../../
 /// The page about schedules.
 pub const SCHEDULES: Page = Page { file: "docs/schedules.md", text: include_str!("../../docs/schedules.md") };
 
+macro_rules! page {
+    ($file:literal) => {
+        Page { file: $file, text: include_str!(concat!("../../", $file)) }
+    };
+}
+
+/// The pages about tables of the reader's own.
+pub const TABLES: [Page; 5] = [
+    page!("docs/any-schema.md"),
+    page!("docs/from-pg-cron.md"),
+    page!("docs/from-trigger-functions.md"),
+    page!("docs/from-a-polling-processor.md"),
+    page!("docs/beside-supabase.md"),
+];
+
 /// The first page.
 pub const README: Page = Page { file: "README.md", text: include_str!("../../README.md") };
 

@@ -5,13 +5,25 @@ use hearken::rules::schema::schema;
 use serde_json::Value;
 
 /// Pages with whole routines among their blocks.
-const PAGES: [&str; 3] = ["routines.md", "schedules.md", "gates.md"];
+const PAGES: [&str; 8] = [
+    "routines.md",
+    "schedules.md",
+    "gates.md",
+    "any-schema.md",
+    "from-pg-cron.md",
+    "from-trigger-functions.md",
+    "from-a-polling-processor.md",
+    "beside-supabase.md",
+];
 
 #[test]
 fn every_routine_which_is_shown_is_valid() {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut seen = 0;
-    for entry in std::fs::read_dir(format!("{root}/routines")).unwrap() {
+    let systems = std::fs::read_dir(format!("{root}/routines/systems")).unwrap();
+    let folders = systems.map(|entry| entry.unwrap().path().join("routines"));
+    let folders = folders.chain([format!("{root}/routines").into()]);
+    for entry in folders.flat_map(|folder| std::fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             accepted(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap());

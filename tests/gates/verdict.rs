@@ -108,7 +108,14 @@ impl Model {
             }
         };
         let same = |entry: &Entry| self.has_same_dedup_key(&entry.draft, draft) && has(entry);
-        self.others(place).filter(|(_, entry)| same(entry)).map(|(other, _)| other).collect()
+        let mut owners: Vec<usize> =
+            self.others(place).filter(|(_, entry)| same(entry)).map(|(other, _)| other).collect();
+        // A window which slides belongs to whoever took the key last, which is who is due
+        // last: another one takes it only when the one before has let go of it.
+        if matches!(dedup.window, Window::Sliding(_)) {
+            owners.sort_by_key(|owner| std::cmp::Reverse(self.entries[*owner].due));
+        }
+        owners
     }
 
     fn dedup(&self, place: Option<usize>, draft: &Draft, due: Timestamp) -> Same {

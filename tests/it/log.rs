@@ -7,7 +7,8 @@
 use crate::support::database::{connect, options};
 use crate::support::{TestDatabase, until};
 use hearken::pg::enqueue::{Advance, Writer};
-use hearken::pg::log::{Begin, Claim, Claimed, LogReader, PageLimits};
+use hearken::pg::log::{Begin, LogReader};
+use hearken::pg::page::{Claim, Claimed, PageLimits, Step};
 use hearken::pg::session::{Session, SessionRole};
 use hearken::rules::snapshot::PageEnd;
 use serde_json::json;
@@ -31,7 +32,7 @@ impl Reader {
     async fn at(url: &str, rows: i64) -> anyhow::Result<Self> {
         let session = Session::open(&options(url), SessionRole::Work, None).await?;
         let reader = LogReader::prepare(&session).await?;
-        let writer = Writer::prepare(&session).await?;
+        let writer = Writer::prepare(&session, Default::default()).await?;
         reader.begin(&session).await?;
         Ok(Self { session, reader, writer, rows, met: Vec::new(), pages: 0 })
     }
@@ -42,7 +43,7 @@ impl Reader {
         let Claim::Page(page) = self.reader.claim(&self.session, limits, |_| true).await? else {
             anyhow::bail!("taken")
         };
-        let Some(next) = &page.next else {
+        let Some(Step::Log(next)) = &page.step else {
             self.session.client().batch_execute("rollback").await?;
             assert_eq!(page.end, PageEnd::Last);
             return Ok(false);
@@ -360,6 +361,9 @@ async fn a_restored_log_goes_on_where_it_was() -> anyhow::Result<()> {
     let cluster = crate::support::database::cluster();
     let status = cluster.program("pg_dump").args(["-Fc", "-f", &dump, "-d", &db.url]).status()?;
     assert!(status.success());
+    // Roles are the cluster's and not in the dump; pg_dumpall --roles-only has them.
+    let roles = crate::support::database::connect(&other.url("postgres")).await?;
+    roles.batch_execute("create role hearken_watcher nologin").await?;
     let status = other.program("pg_restore").args(["-C", "-d", &other.url("postgres"), &dump]).status()?;
     assert!(status.success());
     std::fs::remove_file(&dump)?;
@@ -387,7 +391,7 @@ async fn batches_are_bounded_by_bytes() -> anyhow::Result<()> {
     let db = TestDatabase::new().await?;
     let session = db.session(SessionRole::Work).await?;
     let reader = LogReader::prepare(&session).await?;
-    let writer = Writer::prepare(&session).await?;
+    let writer = Writer::prepare(&session, Default::default()).await?;
     reader.begin(&session).await?;
     for n in 0..12 {
         // Every fourth is too large; the large ones compress to next to nothing.
@@ -397,7 +401,7 @@ async fn batches_are_bounded_by_bytes() -> anyhow::Result<()> {
     let limits = PageLimits { rows: 100, bytes: 20_000, data_max: 20_000 };
     let (mut whole, mut aside, mut largest) = (Vec::new(), Vec::new(), 0);
     while let Claim::Page(page) = reader.claim(&session, limits, |_| true).await? {
-        let Some(next) = &page.next else { break };
+        let Some(Step::Log(next)) = &page.step else { break };
         largest = largest.max(page.rows);
         for claimed in &page.events {
             match claimed {

@@ -1,8 +1,11 @@
 //! Integration tests: real PostgreSQL, real processes.
 
+mod check_database;
 mod crash;
 mod doorbell;
 mod each;
+mod foreign_gates;
+mod foreign_inbox;
 mod gates;
 mod gates_agree;
 mod gates_edges;
@@ -11,11 +14,13 @@ mod gates_refuse;
 mod gates_sql;
 mod held_cli;
 mod inbox;
+mod install;
 mod log;
 mod migrate;
 mod offline;
 mod partitions;
 mod pause;
+mod protocol;
 mod query;
 mod reconcile;
 mod refuse;
@@ -24,4 +29,8 @@ mod roles;
 mod routine_rows;
 mod run;
 mod schedule;
+mod sources;
 mod support;
+mod systems;
+mod tenants;
+mod watch;

@@ -6,3 +6,7 @@ union all
 select w.key, h.id
 from unnest($1::bytea[]) as w (key)
 cross join lateral (select h.id from hearken.held h where h.dedup_key = w.key offset 0) h
+union all
+select w.key, f.id
+from unnest($1::bytea[]) as w (key)
+cross join lateral (select f.id from hearken.foreign_items f where f.dedup_key = w.key offset 0) f

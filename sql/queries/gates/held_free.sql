@@ -14,6 +14,10 @@ from (
           and not (h.waits_open and exists (
                 select from hearken.inbox_items i
                 where i.open_key = h.open_key and i.state in ('waiting', 'leased', 'failed')))
+          and not (h.waits_open and exists (
+                select from hearken.foreign_items f where f.open_key = h.open_key and f.closed_at is null))
+          and not (h.waits_overlap and exists (
+                select from hearken.foreign_items f where f.overlap_key = h.overlap_key and f.closed_at is null))
           and not (h.waits_overlap and exists (
                 select from hearken.inbox_items i
                 where i.overlap_key = h.overlap_key and i.state in ('waiting', 'leased', 'failed')))

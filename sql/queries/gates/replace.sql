@@ -4,12 +4,13 @@
 update hearken.inbox_items i
 set event_seq = d.event_seq, tick = d.tick, priority = s.priority, queue = s.queue, version = s.version,
     tenant = d.tenant, title = d.title, instructions = s.instructions, context = d.context, tags = s.tags::text[],
-    chain = d.chain::text[]
+    chain = d.chain::text[], event_id = d.event_id, source = s.source
 from unnest($1::integer[], $2::bytea[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
-            $8::jsonb[], $17::bigint[], $18::bytea[], $19::bytea[], $20::bytea[], $21::text[])
-         as d (spec, dedup_key, event_seq, tick, due_at, tenant, title, context,
+            $8::jsonb[], $17::text[], $19::bigint[], $20::bytea[], $21::bytea[], $22::bytea[], $23::text[])
+         as d (spec, dedup_key, event_seq, tick, due_at, tenant, title, context, event_id,
                id, open_key, supersede_key, overlap_key, chain)
-join unnest($9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
-         with ordinality as s (priority, attempts_max, queue, routine, version, item, instructions, tags, spec)
+join unnest($9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+            $18::text[])
+         with ordinality as s (priority, attempts_max, queue, routine, version, item, instructions, tags, source, spec)
     on s.spec = d.spec
 where i.id = d.id

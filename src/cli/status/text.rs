@@ -43,6 +43,13 @@ fn summary(overview: &Overview) -> String {
         None => line("routines", "none were ever in force".to_owned()),
     }
     line("log", log(&overview.log, now));
+    for source in &overview.sources {
+        let stands = match (source.failed_at, &source.error) {
+            (Some(at), Some(why)) => format!("cannot be used since {}: {why}", shown(at)),
+            _ => "in use".to_owned(),
+        };
+        line("source", format!("{} ({}), {stands}", source.name, source.relation));
+    }
     text
 }
 

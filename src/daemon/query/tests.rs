@@ -13,7 +13,7 @@ pub(super) fn after(times: usize, end: impl Fn() -> TickEnd) -> Queries {
     let options = ConnectOptions::resolve(Some("postgres://ann@localhost/app"), &|_| None).unwrap();
     let text = "title = \"t\"\n[on.query]\nevery = \"1h\"\nsql = \"delete from a\"\n";
     let routine = check_routine(&name(), "r.toml", text).0.unwrap();
-    let mut queries = Queries::new(options, Timestamp::UNIX_EPOCH);
+    let mut queries = Queries::new(options, Default::default(), Timestamp::UNIX_EPOCH);
     queries.routines.insert(name(), Arc::new(routine));
     for _ in 0..times {
         queries.put_off.clear();

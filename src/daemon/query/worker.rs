@@ -1,26 +1,27 @@
 //! One tick of an `[on.query]`: the statement, the items of its rows and how far
 //! the schedule has come, in one transaction.
 
+use crate::daemon::deliver::Delivery;
 use crate::daemon::failpoint;
 use crate::daemon::gates::{GatePass, Through};
-use crate::daemon::outcome::{Plan, of_the_moment};
+use crate::daemon::outcome::Plan;
 use crate::daemon::pass::{Care, Done, rollback};
 use crate::daemon::ticks::{SOURCE, note_missed};
 use crate::pg::connect::ConnectOptions;
 use crate::pg::dead::{About, LetterKind};
-use crate::pg::enqueue::{Enqueued, Verdict, Writer};
+use crate::pg::enqueue::Writer;
 use crate::pg::error::PgError;
+use crate::pg::inboxes::Specs;
 use crate::pg::paused;
 use crate::pg::query::{self, Begun, Failure, Moved, OfTheMoment};
 use crate::pg::session::{Session, SessionRole};
 use crate::rules::item::Planned;
-use crate::rules::name::{QueueName, RoutineName};
+use crate::rules::name::RoutineName;
 use crate::rules::plan;
 use crate::rules::routine::{Query, QueryParam, Routine, Trigger};
 use crate::rules::schedule::ticks::{Window, plan_ticks};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,7 @@ pub(super) enum Attempt {
 pub(super) struct Order {
     pub(super) routine: Arc<Routine>,
     pub(super) options: ConnectOptions,
+    pub(super) inboxes: Specs,
     pub(super) on_duty_since: Timestamp,
     pub(super) attempt: Attempt,
 }
@@ -99,7 +101,7 @@ pub(super) async fn work(order: Order, idle: Option<Worker>) -> Ended {
     let routine = order.routine.name.clone();
     let worker = match idle.filter(|worker| !worker.session.is_closed()) {
         Some(worker) => worker,
-        None => match Worker::open(&order.options).await {
+        None => match Worker::open(&order.options, order.inboxes.clone()).await {
             Ok(worker) => worker,
             Err(error) => return Ended { routine, worker: None, end: TickEnd::Unconnected(error) },
         },
@@ -119,9 +121,9 @@ pub(super) async fn work(order: Order, idle: Option<Worker>) -> Ended {
 }
 
 impl Worker {
-    async fn open(options: &ConnectOptions) -> Result<Self, PgError> {
+    async fn open(options: &ConnectOptions, inboxes: Specs) -> Result<Self, PgError> {
         let session = Session::open(options, SessionRole::Query, None).await?;
-        let writer = Writer::prepare(&session).await?;
+        let writer = Writer::prepare(&session, inboxes).await?;
         let settings = query::settings(&session).await?;
         Ok(Self { session, writer, settings })
     }
@@ -224,7 +226,7 @@ impl Worker {
         let failure = match rows {
             Ok(rows) => match drafts_of(routine, tick, &rows) {
                 Ok(planned) => {
-                    work.take(planned);
+                    work.take(routine, planned);
                     return query::keep(&self.session, &self.settings).await;
                 }
                 Err(failure) => {
@@ -249,25 +251,13 @@ impl Worker {
         attempt: &Attempt,
         moved: Moved<'_>,
     ) -> Result<Option<Through>, PgError> {
-        let mut enqueued = Enqueued::default();
-        let mut queues: BTreeSet<QueueName> = BTreeSet::new();
-        if !work.drafts.is_empty() {
-            let verdicts = self.writer.enqueue_each(&self.session, &work.drafts).await?;
-            if matches!(attempt, Attempt::Try)
-                && let Some(error) = of_the_moment(&verdicts)
-            {
-                return Err(error);
-            }
-            enqueued = work.judge(SOURCE, &verdicts, &[]);
-            for (draft, verdict) in work.drafts.iter().zip(&verdicts) {
-                if matches!(verdict, Verdict::Created) {
-                    queues.insert(draft.queue.clone());
-                }
-            }
-        }
         let care = if matches!(attempt, Attempt::Try) { Care::Guarded } else { Care::Alone };
+        let (session, writer) = (&self.session, &self.writer);
+        let delivery = Delivery { session, writer, care, trouble: None, source: SOURCE };
+        let (enqueued, mut queues) =
+            if work.has_no_drafts() { Default::default() } else { delivery.with_care(work, &[]).await? };
         let about = moved.until;
-        let gates = GatePass { session: &self.session, writer: &self.writer, care, trouble: None, about };
+        let gates = GatePass { session, writer, care, trouble: None, about };
         let mut through = gates.run(work, &[]).await?;
         through.enqueued += enqueued;
         queues.extend(through.queues.iter().cloned());

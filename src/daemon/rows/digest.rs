@@ -153,6 +153,7 @@ mod tests {
             queues: vec![QueuePattern::parse("q").unwrap()],
             tenants: Tenants::Any,
             run_as: None,
+            tables: Default::default(),
         }
     }
 

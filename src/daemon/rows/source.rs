@@ -4,6 +4,7 @@ use super::digest::{Digest, Known, News, digest, in_a_line};
 use crate::config::RoutineSource;
 use crate::pg::routine_rows::{self, RowsError};
 use crate::pg::session::Session;
+use crate::rules::foreign::Tables;
 use crate::rules::name::RoutineName;
 use crate::rules::routine::Routine;
 use crate::rules::routine::rows::{self, RowSourceName, Trust};
@@ -47,9 +48,9 @@ pub(super) struct Source {
 
 impl Source {
     /// A source of the settings, which is due.
-    pub(super) fn new(name: &RowSourceName, source: &RoutineSource) -> Self {
+    pub(super) fn new(name: &RowSourceName, source: &RoutineSource, tables: &Tables) -> Self {
         Self {
-            trust: source.trust(name),
+            trust: source.trust(name, tables),
             sql: source.sql.clone(),
             refresh: source.refresh,
             max: source.max,

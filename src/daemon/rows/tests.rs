@@ -87,6 +87,7 @@ fn text(source: &str, name: &str, queue: &str, tenant: Option<&str>) -> (String,
         queues: vec![rows::QueuePattern::parse("*").unwrap()],
         tenants: rows::Tenants::Any,
         run_as: None,
+        tables: Default::default(),
     };
     let routine = json!({ "title": "t", "on": { "event": {} }, "item": { "queue": queue, "title": "t" } });
     let row = Row { name: name.to_owned(), routine: routine.to_string(), tenant: tenant.map(str::to_owned) };

@@ -4,11 +4,12 @@ use super::{Found, Term};
 use crate::daemon::caution::Batch;
 use crate::daemon::clock::DbClock;
 use crate::daemon::fan_out;
-use crate::daemon::pass::{Done, LogPass, PassEnd, rollback};
+use crate::daemon::pass::{Done, EventPass, Learned, PassEnd, Reader, rollback};
 use crate::daemon::rhythm::{LOOK_PAUSE, answered};
+use crate::daemon::status::Status;
 use crate::daemon::ticks::{TickEnd, TickPass};
 use crate::pg::error::{PgError, Policy};
-use crate::pg::log::PageLimits;
+use crate::pg::page::PageLimits;
 use crate::rules::snapshot::PageEnd;
 use std::time::{Duration, Instant};
 
@@ -18,17 +19,18 @@ const ASK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 impl Term<'_> {
     /// Clears the flag and runs one pass.
     pub(super) async fn look(&mut self) -> Result<Found, PgError> {
+        self.pressure.pause().await;
         self.bell.clear();
         let daemon = &self.environment.config.daemon;
         let limits = PageLimits {
-            rows: self.rows,
+            rows: self.pressure.ease(self.rows, daemon.batch_min),
             bytes: i64::try_from(daemon.batch_bytes).unwrap_or(i64::MAX),
             data_max: i64::try_from(daemon.data_max).unwrap_or(i64::MAX),
         };
         self.caution.log.enter();
-        let pass = LogPass {
+        let pass = EventPass {
             session: &self.work,
-            reader: &self.reader,
+            reader: Reader::Log(&self.reader),
             writer: &self.writer,
             force: &self.force,
             limits,
@@ -37,13 +39,13 @@ impl Term<'_> {
             each: self.fans_out.then_some(&self.each),
             pauses: &self.pauses,
         };
-        let mut paused = None;
+        let mut learned = Learned::default();
         let began = Instant::now();
-        let result = answered(self.patience(), pass.run(&mut paused)).await;
+        let result = answered(self.patience(), pass.run(&mut learned)).await;
         if let Ok(PassEnd::Empty(now) | PassEnd::Worked(.., now)) = &result {
             self.clock = DbClock::heard(*now);
         }
-        if let Some(paused) = paused {
+        if let Some(paused) = learned.paused {
             self.pause_or_resume(paused);
         }
         let metrics = &self.environment.status.metrics;
@@ -102,29 +104,8 @@ impl Term<'_> {
             );
         }
         self.held.told(done.timers);
-        let metrics = &self.environment.status.metrics;
-        metrics.passes.inc();
-        metrics.events.inc_by(done.events as u64);
-        metrics.matches.inc_by(done.matches as u64);
-        metrics.items.inc_by(done.enqueued.created);
-        metrics.duplicates.inc_by(done.enqueued.duplicates);
-        metrics.dead.inc_by(done.dead as u64);
-        metrics.held.inc_by(done.held);
-        metrics.stopped.inc_by(done.stopped);
         self.environment.status.looked();
-        tracing::info!(
-            events.count = done.events,
-            matches.count = done.matches,
-            items.created = done.enqueued.created,
-            items.duplicate = done.enqueued.duplicates,
-            items.held = done.held,
-            items.stopped = done.stopped,
-            dead.count = done.dead,
-            claim_ms = ms(done.claim),
-            plan_ms = ms(done.plan),
-            commit_ms = ms(done.commit),
-            "{what}"
-        );
+        tell(&self.environment.status, done, what);
     }
 
     pub(super) async fn tick_if_due(&mut self) -> Result<(), PgError> {
@@ -195,6 +176,32 @@ impl Term<'_> {
             }
         }
     }
+}
+
+/// Tells of a pass: in the log, and to those who count.
+pub(in crate::daemon) fn tell(status: &Status, done: &Done, what: &str) {
+    let metrics = &status.metrics;
+    metrics.passes.inc();
+    metrics.events.inc_by(done.events as u64);
+    metrics.matches.inc_by(done.matches as u64);
+    metrics.items.inc_by(done.enqueued.created);
+    metrics.duplicates.inc_by(done.enqueued.duplicates);
+    metrics.dead.inc_by(done.dead as u64);
+    metrics.held.inc_by(done.held);
+    metrics.stopped.inc_by(done.stopped);
+    tracing::info!(
+        events.count = done.events,
+        matches.count = done.matches,
+        items.created = done.enqueued.created,
+        items.duplicate = done.enqueued.duplicates,
+        items.held = done.held,
+        items.stopped = done.stopped,
+        dead.count = done.dead,
+        claim_ms = ms(done.claim),
+        plan_ms = ms(done.plan),
+        commit_ms = ms(done.commit),
+        "{what}"
+    );
 }
 
 fn ms(duration: Duration) -> f64 {

@@ -22,11 +22,22 @@ pub async fn blocked(session: &Session, max: i64) -> Result<Vec<Blocked>, PgErro
         .client()
         .query(
             "select id, draft::text from hearken.dead_letters \
-             where kind = 'blocked' and draft is not null order by id limit $1 for update skip locked",
+             where kind = 'blocked' and draft is not null and draft -> 'stored' is null order by id limit $1 for update skip locked",
             &[&max],
         )
         .await?;
     Ok(rows.iter().map(|row| Blocked { id: row.get(0), draft: row.get(1) }).collect())
+}
+
+/// Whether there are blocked letters: an operator may have called some so, to have
+/// them tried again.
+///
+/// # Errors
+///
+/// Of the database.
+pub async fn some_are_blocked(session: &Session) -> Result<bool, PgError> {
+    let sql = "select exists (select from hearken.dead_letters where kind = 'blocked')";
+    Ok(session.client().query_one(sql, &[]).await?.try_get(0)?)
 }
 
 /// What became of blocked letters.

@@ -1,7 +1,9 @@
 //! Rows into what the gates know.
 
 use super::Gates;
+use super::foreign::{Change, ForeignRows, MetBy};
 use crate::pg::error::PgError;
+use crate::pg::inboxes::Inboxes;
 use crate::pg::session::Session;
 use crate::pg::types::{JsonText, KeyBytes};
 use crate::rules::gate::Gate;
@@ -43,13 +45,16 @@ pub(super) struct Met {
     uses: Vec<Row>,
     items: Vec<Item>,
     held: Vec<Held>,
+    rows: ForeignRows,
 }
 
 impl Met {
-    /// Reads it: one round trip.
+    /// Reads it: one round trip, and two more if there are items in tables of the
+    /// user's to be met.
     pub(super) async fn read(
         gates: &Gates,
         session: &Session,
+        inboxes: &Inboxes,
         wanted: &Wanted,
         known: &[i64],
         drafts: usize,
@@ -64,7 +69,12 @@ impl Met {
         let drafts = i32::try_from(drafts).unwrap_or(i32::MAX);
         let meets = !(open.is_empty() && supersede.is_empty() && overlap.is_empty() && keys.is_empty());
         let changes = !(open_to_change.is_empty() && supersede.is_empty() && keys_to_change.is_empty());
-        let (ids, causes, keys_taken, uses, items, to_change, held) = futures_util::try_join!(
+        let change = if changes { Change::Perhaps } else { Change::Never };
+        let by = MetBy { open: &open, supersede: &supersede, overlap: &overlap, keys: &keys, change };
+        let foreign = async {
+            if meets { gates.foreign_met(session, inboxes, by).await } else { Ok(Default::default()) }
+        };
+        let (ids, causes, keys_taken, uses, items, to_change, held, foreign) = futures_util::try_join!(
             ask(session, drafts > 0, &gates.ids, vec![&drafts]),
             ask(session, !causes.is_empty(), &gates.causes, vec![&causes]),
             ask(session, !keys.is_empty(), &gates.keys, vec![&keys]),
@@ -72,20 +82,25 @@ impl Met {
             ask(session, meets, &gates.items_met, vec![&open, &supersede, &overlap, &keys]),
             ask(session, changes, &gates.items_to_change, vec![&open_to_change, &supersede, &keys_to_change]),
             ask(session, meets, &gates.held_met, vec![&open, &supersede, &overlap, &keys, &known]),
+            foreign,
         )?;
         let locked: HashMap<i64, i32> = to_change.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let (of_tables, rows) = foreign;
+        let mut items: Vec<Item> = items.iter().map(|row| item_of(row, &locked)).collect::<Result<_, _>>()?;
+        items.extend(of_tables);
         Ok(Self {
             ids: ids.iter().map(|row| row.get(0)).collect(),
             causes,
             keys: keys_taken,
             uses,
-            items: items.iter().map(|row| item_of(row, &locked)).collect::<Result<_, _>>()?,
+            items,
             held: readable(&held, HeldRole::Bystander),
+            rows,
         })
     }
 
     /// All that is known, with those drafts which may go on.
-    pub(super) fn into_state(self, subjects: Vec<Held>) -> State {
+    pub(super) fn into_state(self, subjects: Vec<Held>) -> (State, ForeignRows) {
         let mut state = State::with_ids(self.ids);
         for row in &self.causes {
             if let Some(key) = key_of(row.get(0)) {
@@ -105,7 +120,7 @@ impl Met {
         }
         self.items.into_iter().for_each(|item| state.know_item(item));
         self.held.into_iter().chain(subjects).for_each(|held| state.know_held(held));
-        state
+        (state, self.rows)
     }
 }
 
@@ -151,7 +166,7 @@ fn fills_up(held: &Held, wanted: &Wanted) -> bool {
     matches!(coming, Some((coming, Some(max))) if held.count.saturating_add(*coming) >= *max)
 }
 
-fn key_of(bytes: &[u8]) -> Option<DedupKey> {
+pub(super) fn key_of(bytes: &[u8]) -> Option<DedupKey> {
     bytes.try_into().ok().map(DedupKey)
 }
 
@@ -201,6 +216,16 @@ pub(super) fn held_of(row: &Row, role: HeldRole) -> Result<Held, PgError> {
     Ok(held)
 }
 
+/// What an item comes from, by its columns `event_seq` and `tick`.
+pub(super) fn cause_of(row: &Row) -> Result<Cause, PgError> {
+    let (seq, tick): (Option<i64>, Option<Timestamp>) = (row.try_get("event_seq")?, row.try_get("tick")?);
+    Ok(match (seq, tick) {
+        (Some(seq), _) => Cause::Event(seq),
+        (None, Some(tick)) => Cause::Tick(tick),
+        (None, None) => Cause::Event(0),
+    })
+}
+
 fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
     let id: i64 = row.try_get("id")?;
     let bad = |what: &str, why: &str| unreadable(&format!("`{what}` of item {id}"), why);
@@ -209,12 +234,7 @@ fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
     let item = ItemName::parse(name("item")?).map_err(|e| bad("item", &e.to_string()))?;
     let queue = QueueName::parse(name("queue")?).map_err(|e| bad("queue", &e.to_string()))?;
     let key = key_of(row.try_get("dedup_key")?).ok_or_else(|| bad("dedup_key", "its length"))?;
-    let cause =
-        match (row.try_get::<_, Option<i64>>("event_seq")?, row.try_get::<_, Option<Timestamp>>("tick")?) {
-            (Some(seq), _) => Cause::Event(seq),
-            (None, Some(tick)) => Cause::Tick(tick),
-            (None, None) => Cause::Event(0),
-        };
+    let cause = cause_of(row)?;
     let chain = row.try_get::<_, Option<Vec<Option<&str>>>>("chain")?.unwrap_or_default();
     let key_at = |column: &str| row.try_get::<_, Option<&[u8]>>(column).map(|bytes| bytes.and_then(key_of));
     let count = locked.get(&id).and_then(|count| u32::try_from(*count).ok());
@@ -236,6 +256,9 @@ fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
             context: serde_json::json!({ "items": [] }),
             tags: Vec::new().into(),
             chain: chain.into_iter().flatten().filter_map(|name| RoutineName::parse(name).ok()).collect(),
+            from: None,
+            row: 0,
+            foreign: None,
         },
         standing: match (name("state")?, count) {
             ("waiting" | "failed", Some(_)) => Standing::Waiting,

@@ -1,10 +1,11 @@
 //! Held drafts whose time has come.
 
-use super::{Gates, buckets};
+use super::{ForeignRows, Gates, Known, buckets};
 use crate::pg::error::PgError;
+use crate::pg::inboxes::Inboxes;
 use crate::pg::session::Session;
 use crate::rules::gate::State;
-use crate::rules::gate::entry::{Held, HeldRole};
+use crate::rules::gate::entry::HeldRole;
 use crate::rules::gate::wanted::Wanted;
 use crate::rules::name::RoutineName;
 use jiff::Timestamp;
@@ -52,6 +53,8 @@ pub struct Ready {
     pub count: usize,
     /// Rows which cannot be read: id and why.
     pub spoilt: Vec<(i64, String)>,
+    /// Where items in tables of the user's are.
+    pub rows: ForeignRows,
 }
 
 impl Gates {
@@ -86,7 +89,12 @@ impl Gates {
     /// # Errors
     ///
     /// Of the database.
-    pub async fn ready(&self, session: &Session, chosen: &[Chosen]) -> Result<Ready, PgError> {
+    pub async fn ready(
+        &self,
+        session: &Session,
+        inboxes: &Inboxes,
+        chosen: &[Chosen],
+    ) -> Result<Ready, PgError> {
         let now = self.lock_up(session, &buckets(chosen.iter().map(|chosen| &*chosen.routine))).await?;
         let ids: Vec<i64> = chosen.iter().map(|chosen| chosen.id).collect();
         let rows = session.client().query(&self.held_take, &[&ids]).await?;
@@ -99,26 +107,9 @@ impl Gates {
             }
         }
         let count = held.len();
-        let state = self.know_held(session, held, now).await?;
-        Ok(Ready { state, now, count, spoilt })
-    }
-
-    async fn know_held(
-        &self,
-        session: &Session,
-        mut held: Vec<Held>,
-        now: Timestamp,
-    ) -> Result<State, PgError> {
-        let mut wanted = Wanted::default();
-        for held in &held {
-            wanted.ask(&held.request, now);
-        }
-        let known: Vec<i64> = held.iter().map(|held| held.id).collect();
-        let (met, ()) = futures_util::try_join!(
-            self.meet(session, &wanted, &known, 0),
-            self.read_parts(session, &wanted, &mut held, now),
-        )?;
-        Ok(met.into_state(held))
+        let Known { state, now, rows } =
+            self.know_about(session, inboxes, Wanted::default(), held, 0, now).await?;
+        Ok(Ready { state, now, count, spoilt, rows })
     }
 }
 
@@ -172,14 +163,17 @@ pub async fn cancel_gone(session: &Session, routines: &BTreeSet<&RoutineName>) -
              order by h.id for update of h skip locked), \
          gone as ( \
              delete from hearken.held h using doomed d where h.id = d.id \
-             returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item, h.count), \
+             returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item, h.count, \
+                       h.draft #>> '{from,source}' as source, h.draft #>> '{from,id}' as event_id), \
          freed as (delete from hearken.dedup_keys k using gone g where k.item_id = g.id) \
          insert into hearken.decisions \
-             (event_seq, first_tick, last_tick, met_item_id, source, routine, version, item, outcome, reason) \
-         select g.event_seq, g.tick, g.tick, g.id, case when g.tick is null then 'events' else 'schedule' end, \
+             (event_seq, first_tick, last_tick, met_item_id, source, routine, version, item, outcome, reason, \
+              event_id) \
+         select g.event_seq, g.tick, g.tick, g.id, coalesce(g.source, case when g.tick is null then 'events' else 'schedule' end), \
                 g.routine, g.version, g.item, 'cancelled', \
                 'the routine which wanted it was removed' \
-                || case when g.count > 1 then format('; it was made of %s drafts', g.count) else '' end \
+                || case when g.count > 1 then format('; it was made of %s drafts', g.count) else '' end, \
+                g.event_id \
          from gone g";
     Ok(session.client().execute(sql, &[&names]).await?)
 }
@@ -198,17 +192,20 @@ pub async fn drop_spoilt(session: &Session, spoilt: &[(i64, String)]) -> Result<
     let sql = "with spoilt as ( \
              delete from hearken.held h using unnest($1::bigint[], $2::text[]) as s (id, why) \
              where h.id = s.id \
-             returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item, h.queue, h.draft, s.why), \
+             returning h.id, h.event_seq, h.tick, h.routine, h.version, h.item, h.queue, h.draft, s.why, \
+                       coalesce(h.draft #>> '{from,source}', \
+                                case when h.tick is null then 'events' else 'schedule' end) as source, \
+                       h.draft #>> '{from,id}' as event_id), \
          freed as (delete from hearken.dedup_keys k using spoilt s where k.item_id = s.id), \
          told as ( \
              insert into hearken.decisions \
-                 (event_seq, first_tick, last_tick, met_item_id, source, routine, version, item, outcome, reason) \
-             select event_seq, tick, tick, id, case when tick is null then 'events' else 'schedule' end, \
-                    routine, version, item, 'dead', why from spoilt) \
+                 (event_seq, first_tick, last_tick, met_item_id, source, routine, version, item, outcome, reason, \
+                  event_id) \
+             select event_seq, tick, tick, id, source, routine, version, item, 'dead', why, event_id from spoilt) \
          insert into hearken.dead_letters \
-             (event_seq, tick, kind, source, routine, version, item, queue, message, draft) \
-         select event_seq, tick, 'failed', case when tick is null then 'events' else 'schedule' end, \
-                routine, version, item, queue, why, draft from spoilt";
+             (event_seq, tick, kind, source, routine, version, item, queue, message, draft, event_id) \
+         select event_seq, tick, 'failed', source, routine, version, item, queue, why, draft, event_id \
+         from spoilt";
     session.client().execute(sql, &[&ids, &reasons]).await?;
     Ok(())
 }

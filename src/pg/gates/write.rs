@@ -1,9 +1,10 @@
 //! Writes what the gates changed: one round trip, one statement for each kind of
 //! change, in the transaction which is open.
 
-use super::Gates;
+use super::{ForeignRows, Gates};
 use crate::pg::columns::{Columns, array_literal, cause_columns};
 use crate::pg::error::PgError;
+use crate::pg::inboxes::Inboxes;
 use crate::pg::session::Session;
 use crate::pg::types::{JsonString, KeyBytes};
 use crate::rules::gate::changes::Changes;
@@ -20,12 +21,28 @@ use tokio_postgres::Statement;
 type Sent = Result<(), PgError>;
 
 impl Gates {
-    /// Writes the changes. Titles and contexts are moved out of them.
+    /// Writes the changes. Titles and contexts are moved out of them. If a table of the
+    /// user's had a row of the same key as a new item already, the keys of those items
+    /// are returned, and what was written is to be taken back.
     ///
     /// # Errors
     ///
     /// Of the database; the transaction is then to be rolled back.
-    pub async fn write(&self, session: &Session, changes: &mut Changes) -> Result<(), PgError> {
+    pub async fn write(
+        &self,
+        session: &Session,
+        inboxes: &Inboxes,
+        rows: &ForeignRows,
+        changes: &mut Changes,
+    ) -> Result<Vec<DedupKey>, PgError> {
+        let duplicates = if inboxes.is_empty() {
+            Vec::new()
+        } else {
+            self.write_foreign(session, inboxes, rows, changes).await?
+        };
+        if !duplicates.is_empty() {
+            return Ok(duplicates);
+        }
         let Changes {
             created,
             replaced,
@@ -53,8 +70,8 @@ impl Gates {
             self.collect(session, parts),
             self.take_keys(session, keys),
             self.use_limits(session, uses),
-        )
-        .map(drop)
+        )?;
+        Ok(duplicates)
     }
 
     async fn remove(&self, session: &Session, ids: &[i64]) -> Sent {

@@ -1,6 +1,6 @@
 //! The statements behind each part of the overview, and how their rows are read.
 
-use super::{Daemon, HeldCount, Letters, OpenItems, Pause, ScheduleState, SetInForce};
+use super::{Daemon, HeldCount, Letters, OpenItems, Pause, ScheduleState, SetInForce, SourceStands};
 use tokio_postgres::Row;
 
 pub(super) const DAEMONS: &str = "\
@@ -9,6 +9,18 @@ pub(super) const DAEMONS: &str = "\
 pub(super) const SET: &str = "\
     select hash, at, (select count(*) from jsonb_object_keys(members)) \
     from hearken.routine_sets order by n desc limit 1";
+
+pub(super) const SOURCES: &str = "\
+    select name, relation, failed_at, error from hearken.sources where relation is not null order by name";
+
+pub(super) fn source_stands(row: &Row) -> Result<SourceStands, tokio_postgres::Error> {
+    Ok(SourceStands {
+        name: row.try_get(0)?,
+        relation: row.try_get(1)?,
+        failed_at: row.try_get(2)?,
+        error: row.try_get(3)?,
+    })
+}
 
 pub(super) const PAUSED: &str =
     "select routine, since, paused_by, reason from hearken.paused order by routine";

@@ -54,6 +54,19 @@ fn an_event_which_matches_shows_its_items() {
 }
 
 #[test]
+fn an_item_for_a_table_shows_its_columns() {
+    let item = "[items.manager]\ninbox = \"agents\"\nkind = \"refund\"\namount = { get = \"data.amount\" }\n";
+    let explanation = explained(&format!("{PLAIN}{item}"), "a", json!({ "amount": 5 }));
+    let json = explanation.to_json();
+    assert_eq!(json["items"][0]["queue"], "q");
+    let want = json!({
+        "item": "manager", "inbox": "agents", "columns": { "kind": "refund", "amount": 5 },
+        "tenant": null, "due_at": null,
+    });
+    assert_eq!(json["items"][1], want);
+}
+
+#[test]
 fn the_first_failure_is_named_with_what_was_wanted_and_met() {
     let type_line = "on.event.type: wants one of \"refund.requested\", \"late.*\", met \"order.placed\"";
     check("order.placed", good(), &[type_line]);

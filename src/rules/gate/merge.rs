@@ -24,15 +24,20 @@ pub fn collected(draft: &mut ItemDraft) -> Option<&mut Vec<Value>> {
 }
 
 /// Takes the contexts out of a draft: the list it has collected, or the one it is.
+/// Of a draft for a table of the user's that is what its columns are.
 fn listed(draft: &mut ItemDraft) -> Vec<Value> {
-    match collected(draft) {
-        Some(list) => std::mem::take(list),
+    if let Some(list) = collected(draft) {
+        return std::mem::take(list);
+    }
+    match &draft.foreign {
+        Some(foreign) => vec![Value::Object(foreign.columns.clone())],
         None => vec![std::mem::take(&mut draft.context)],
     }
 }
 
 /// Takes the content of `new` into `kept`. The cause's key stays what it was: it
-/// says what the item began with.
+/// says what the item began with. With the content come the cause, the row and the
+/// columns which it is made of; what is only appended leaves those of the first.
 pub(super) fn take_over(kept: &mut ItemDraft, new: ItemDraft, how: How) {
     match how {
         How::Replace => replace(kept, new),

@@ -1,8 +1,9 @@
 //! What the gates say about a draft which does not become an item at once.
 
-use crate::rules::item::{Cause, ItemDraft};
+use crate::rules::item::{Cause, FromRow, ItemDraft};
 use crate::rules::name::{ItemName, RoutineName};
 use crate::rules::routine::Version;
+use std::sync::Arc;
 
 /// A gate of `[flow]`, in the order in which they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,6 +104,8 @@ impl Ruling {
 pub struct Note {
     /// The event or the tick of the draft.
     pub cause: Cause,
+    /// The row of another source which that event is, if it is not of the log.
+    pub from: Option<Arc<FromRow>>,
     /// The routine which wanted it.
     pub routine: RoutineName,
     /// The version of that routine.
@@ -130,6 +133,7 @@ impl Note {
     ) -> Self {
         Self {
             cause: draft.cause,
+            from: draft.from.clone(),
             routine: draft.routine.clone(),
             version: draft.version.clone(),
             item: draft.item.clone(),

@@ -4,16 +4,18 @@
 //! here and not left to the types. Names are checked when they are read: a draft
 //! which somebody edited in the database becomes an error and no item.
 
-use super::{Cause, DedupKey, ItemDraft};
-use crate::rules::name::{ItemName, QueueName, RoutineName};
+use super::{Cause, DedupKey, Foreign, FromRow, ItemDraft};
+use crate::rules::name::{InboxName, ItemName, QueueName, RoutineName, SourceName};
 use crate::rules::routine::Version;
 use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt::Display;
+use std::sync::Arc;
 
-/// A draft as it is written.
+/// A draft as it is written. What a draft has only if it comes from a source of the
+/// user's, or goes to an inbox of the user's, is left out of the others.
 #[derive(Serialize)]
 struct Written<'a> {
     routine: &'a str,
@@ -35,6 +37,24 @@ struct Written<'a> {
     tags: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     chain: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<WrittenFrom<'a>>,
+    #[serde(skip_serializing_if = "is_first")]
+    row: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foreign: Option<WrittenForeign<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenFrom<'a> {
+    source: &'a str,
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct WrittenForeign<'a> {
+    inbox: &'a str,
+    columns: &'a Map<String, Value>,
 }
 
 /// A draft as it is read, before it is checked.
@@ -59,6 +79,24 @@ struct Stored {
     tags: Vec<String>,
     #[serde(default)]
     chain: Vec<String>,
+    #[serde(default)]
+    from: Option<StoredFrom>,
+    #[serde(default)]
+    row: u32,
+    #[serde(default)]
+    foreign: Option<StoredForeign>,
+}
+
+#[derive(Deserialize)]
+struct StoredFrom {
+    source: String,
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct StoredForeign {
+    inbox: String,
+    columns: Map<String, Value>,
 }
 
 impl Serialize for ItemDraft {
@@ -79,6 +117,12 @@ impl Serialize for ItemDraft {
             context: &self.context,
             tags: &self.tags,
             chain: self.chain.iter().map(RoutineName::as_str).collect(),
+            from: self.from.as_deref().map(|from| WrittenFrom { source: from.source.as_str(), id: &from.id }),
+            row: self.row,
+            foreign: self
+                .foreign
+                .as_ref()
+                .map(|foreign| WrittenForeign { inbox: foreign.inbox.as_str(), columns: &foreign.columns }),
         };
         written.serialize(serializer)
     }
@@ -113,8 +157,29 @@ impl Stored {
             context: self.context,
             tags: self.tags.into(),
             chain: chain.collect::<Result<_, _>>()?,
+            from: self.from.map(StoredFrom::check).transpose()?.map(Arc::new),
+            row: self.row,
+            foreign: self.foreign.map(StoredForeign::check).transpose()?,
         })
     }
+}
+
+impl StoredFrom {
+    fn check(self) -> Result<FromRow, String> {
+        Ok(FromRow { source: named("from.source", SourceName::parse(&self.source))?, id: self.id })
+    }
+}
+
+impl StoredForeign {
+    fn check(self) -> Result<Foreign, String> {
+        let inbox = named("foreign.inbox", InboxName::parse(&self.inbox))?;
+        Ok(Foreign { inbox, columns: self.columns })
+    }
+}
+
+/// Whether it is the number of a first row, or of none.
+fn is_first(row: &u32) -> bool {
+    *row == 0
 }
 
 /// The name, or what is wrong with it and where.
@@ -139,99 +204,4 @@ impl<'de> Deserialize<'de> for DedupKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        check_round_trip(&draft());
-        let more = ItemDraft {
-            cause: Cause::Tick(Timestamp::from_nanosecond(1_234_567_890_123_456_789).unwrap()),
-            due_at: Some(Timestamp::from_nanosecond(-1).unwrap()),
-            tenant: Some(String::new()),
-            instructions: "Look.\n\u{1}".into(),
-            tags: vec!["a b".to_owned(), String::new()].into(),
-            chain: vec![RoutineName::parse("a").unwrap(), RoutineName::parse("hq.b").unwrap()],
-            ..draft()
-        };
-        check_round_trip(&more);
-    }
-
-    #[test]
-    fn numbers_keep_their_digits() {
-        let context = serde_json::from_str(r#"{ "items": [{ "n": 12345678901234567890.120 }] }"#).unwrap();
-        let draft = ItemDraft { context, ..draft() };
-        check_round_trip(&draft);
-        assert!(serde_json::to_string(&draft).unwrap().contains("12345678901234567890.120"));
-    }
-
-    #[test]
-    fn the_form_does_not_change() {
-        let key = "07".repeat(32);
-        let want = json!({
-            "routine": "r", "version": Version::of("").as_str(), "item": "item", "cause": { "event": 5 },
-            "key": key, "queue": "q", "priority": -1, "attempts_max": 5, "title": "t", "instructions": "",
-            "context": { "a": null },
-        });
-        assert_eq!(serde_json::to_value(draft()).unwrap(), want);
-    }
-
-    #[test]
-    fn what_is_no_draft_is_refused() {
-        check_refused("routine", json!("a b"), "`routine` is no name: ' ' cannot be part of a name");
-        check_refused("queue", json!(""), "`queue` is no name: a name cannot be empty");
-        check_refused("chain", json!(["a", "ü"]), "`chain` is no name: 'ü' cannot be part of a name");
-        check_refused("version", json!("x"), "`version` is no version of a routine");
-        check_refused("context", json!([1]), "`context` is no object");
-        check_refused("key", json!("0707"), "a key is 64 hex digits");
-        check_refused("key", json!("zz".repeat(32)), "a key is 64 hex digits");
-        check_refused("cause", json!({ "whim": 1 }), "unknown variant `whim`");
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_survives(title in ".{0,20}", instructions in "\\PC{0,20}", value in "(?s).{0,20}") {
-            let context = json!({ "v": value });
-            check_round_trip(&ItemDraft { title, instructions: instructions.into(), context, ..draft() });
-        }
-    }
-
-    fn draft() -> ItemDraft {
-        ItemDraft {
-            routine: RoutineName::parse("r").unwrap(),
-            version: Version::of(""),
-            item: ItemName::only(),
-            cause: Cause::Event(5),
-            key: DedupKey([7; 32]),
-            queue: QueueName::parse("q").unwrap(),
-            priority: -1,
-            due_at: None,
-            attempts_max: 5,
-            tenant: None,
-            title: "t".to_owned(),
-            instructions: "".into(),
-            context: json!({ "a": null }),
-            tags: [].into(),
-            chain: Vec::new(),
-        }
-    }
-
-    #[track_caller]
-    fn check_round_trip(draft: &ItemDraft) {
-        let text = serde_json::to_string(draft).unwrap();
-        let read: ItemDraft = serde_json::from_str(&text).unwrap();
-        assert_eq!(read, *draft, "{text}");
-        let value: ItemDraft = serde_json::from_value(serde_json::to_value(draft).unwrap()).unwrap();
-        assert_eq!(value, *draft, "{text}");
-    }
-
-    #[track_caller]
-    fn check_refused(field: &str, value: Value, want: &str) {
-        let mut json = serde_json::to_value(draft()).unwrap();
-        json[field] = value;
-        let error = serde_json::from_value::<ItemDraft>(json).unwrap_err().to_string();
-        assert!(error.starts_with(want), "{error}");
-    }
-}
+mod tests;

@@ -65,6 +65,13 @@ fn events_ticks_items_and_routines_are_kept_apart() {
         default_event_key(&a, &item, &source, 7, 0),
         default_event_key(&a, &item, &log, 8, 0),
         default_event_key(&a, &item, &log, 7, 1),
+        source_row_key(&a, &item, &source, "7", 0),
+        source_row_key(&b, &item, &source, "7", 0),
+        source_row_key(&a, &other, &source, "7", 0),
+        source_row_key(&a, &item, &log, "7", 0),
+        source_row_key(&a, &item, &source, "8", 0),
+        source_row_key(&a, &item, &source, "07", 0),
+        source_row_key(&a, &item, &source, "7", 1),
         tick_key(&a, &item, tick),
         tick_key(&b, &item, tick),
         tick_key(&a, &other, tick),
@@ -81,7 +88,7 @@ fn events_ticks_items_and_routines_are_kept_apart() {
         gate_key("dedup", &b, &item, [Part::Integer(7)]),
         gate_key("dedup", &a, &other, [Part::Integer(7)]),
     ]);
-    assert_eq!(keys.len(), 21);
+    assert_eq!(keys.len(), 28);
 }
 
 /// Keys are stored; one which changes with a release would let an item in
@@ -93,6 +100,8 @@ fn keys_stay_the_same_from_release_to_release() {
     assert_eq!(tick, spelled_out(&["tick", "digest", "item"], &[7_000_000_000]));
     let event = default_event_key(&digest, &item, &SourceName::log(), 7, 0);
     assert_eq!(event, spelled_out(&["event", "digest", "item", "events"], &[7, 0]));
+    let row = source_row_key(&digest, &item, &SourceName::parse("shop").unwrap(), "a-1", 3);
+    assert_eq!(row, spelled_out(&["row", "digest", "item", "shop", "a-1"], &[3]));
     let limit = gate_key("limit", &digest, &item, [Part::Integer(2)]);
     assert_eq!(limit, spelled_out(&["limit", "digest", "item"], &[2]));
 }

@@ -1,16 +1,17 @@
 //! Fills in one item of a routine.
 
 use super::error::{PlanError, PlanReason};
-use super::value::resolve;
+use super::value::{Failed, resolve_all};
 use super::{DEPTH_MAX, TITLE_CHARS_MAX};
 use crate::rules::gate::request::Request;
 use crate::rules::gate::resolve::resolve as resolve_gates;
-use crate::rules::item::{Cause, DedupKey, ItemDraft, Planned};
-use crate::rules::name::RoutineName;
-use crate::rules::routine::{Instructions, ItemSpec, Routine};
+use crate::rules::item::{Cause, DedupKey, Foreign, FromRow, ItemDraft, Planned};
+use crate::rules::name::{ItemName, RoutineName};
+use crate::rules::routine::{ForeignSpec, Instructions, ItemSpec, Routine};
 use crate::rules::template::Scope;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What an item has from its event or tick and not from its routine.
 pub(super) struct Origin {
@@ -19,6 +20,16 @@ pub(super) struct Origin {
     pub(super) due_at: Option<Timestamp>,
     pub(super) tenant: Option<String>,
     pub(super) chain: Vec<RoutineName>,
+    pub(super) from: Option<Arc<FromRow>>,
+    pub(super) row: u32,
+}
+
+/// What an item says: what another one may take the place of.
+struct Content {
+    title: String,
+    instructions: Arc<str>,
+    context: Value,
+    foreign: Option<Foreign>,
 }
 
 /// The item, and what its gates are asked.
@@ -32,12 +43,15 @@ pub(super) fn plan_item(
     if routine.flow.is_open() {
         return Ok(Planned { draft, request: Request::default() });
     }
-    if is_deeper(&draft.context, DEPTH_MAX) {
-        let field = format!("{}.context", spec.name);
+    if let Some(field) = too_deep(&draft) {
+        let field = place(&spec.name, field);
         return Err(PlanError { field, reason: PlanReason::Deep { max: DEPTH_MAX } });
     }
     if routine.flow.collects() {
-        draft.context = collected(draft.context);
+        draft.context = match &draft.foreign {
+            Some(foreign) => collected(Value::Object(foreign.columns.clone())),
+            None => collected(draft.context),
+        };
     }
     Ok(Planned { request: resolve_gates(routine, &spec.name, scope)?, draft })
 }
@@ -48,20 +62,10 @@ fn draft(
     scope: Scope<'_>,
     origin: Origin,
 ) -> Result<ItemDraft, PlanError> {
-    let failed = |field: &str, reason| PlanError { field: format!("{}.{field}", spec.name), reason };
-    let title = spec.title.text(scope).map_err(|error| failed("title", error.into()))?;
-    let instructions = match &spec.instructions {
-        Instructions::Static(text) => text.clone(),
-        Instructions::Template(template) => {
-            template.text(scope).map_err(|error| failed("instructions", error.into()))?.into()
-        }
+    let content = match &spec.foreign {
+        Some(foreign) => of_table(spec, foreign, scope)?,
+        None => of_inbox(spec, scope)?,
     };
-    let mut context = Map::with_capacity(spec.context.len());
-    for field in &spec.context {
-        let value = resolve(&field.value, scope);
-        let value = value.map_err(|reason| failed(&format!("context.{}", field.name), reason))?;
-        context.insert(field.name.clone(), value);
-    }
     Ok(ItemDraft {
         routine: routine.name.clone(),
         version: routine.version.clone(),
@@ -73,12 +77,64 @@ fn draft(
         due_at: origin.due_at,
         attempts_max: spec.attempts_max,
         tenant: origin.tenant,
-        title: one_line(title),
-        instructions,
-        context: Value::Object(context),
+        title: content.title,
+        instructions: content.instructions,
+        context: content.context,
         tags: spec.tags.clone(),
         chain: origin.chain,
+        from: origin.from,
+        row: origin.row,
+        foreign: content.foreign,
     })
+}
+
+/// An item for hearken's own inbox.
+fn of_inbox(spec: &ItemSpec, scope: Scope<'_>) -> Result<Content, PlanError> {
+    let failed = |field: &str, reason| PlanError { field: place(&spec.name, field), reason };
+    let title = spec.title.text(scope).map_err(|error| failed("title", error.into()))?;
+    let instructions = match &spec.instructions {
+        Instructions::Static(text) => text.clone(),
+        Instructions::Template(template) => {
+            template.text(scope).map_err(|error| failed("instructions", error.into()))?.into()
+        }
+    };
+    let context = resolve_all(&spec.context, scope);
+    let context = context.map_err(|Failed { field, reason }| failed(&format!("context.{field}"), reason))?;
+    let context = Value::Object(context);
+    Ok(Content { title: one_line(title), instructions, context, foreign: None })
+}
+
+/// An item for a table of the user's. Its title is for lists of what is held.
+fn of_table(spec: &ItemSpec, foreign: &ForeignSpec, scope: Scope<'_>) -> Result<Content, PlanError> {
+    let failed = |field: &str, reason| PlanError { field: place(&spec.name, field), reason };
+    let columns = resolve_all(&foreign.columns, scope);
+    let columns = columns.map_err(|Failed { field, reason }| failed(&field, reason))?;
+    let title = match columns.get("title") {
+        Some(Value::String(title)) => title.clone(),
+        _ => spec.title.text(scope).map_err(|error| failed("title", error.into()))?,
+    };
+    let instructions = match &spec.instructions {
+        Instructions::Static(text) => text.clone(),
+        Instructions::Template(_) => "".into(),
+    };
+    let foreign = Foreign { inbox: foreign.inbox.clone(), columns };
+    let context = Value::Object(Map::new());
+    Ok(Content { title: one_line(title), instructions, context, foreign: Some(foreign) })
+}
+
+/// A field of an item as an operator names it: `item.title`, `items.manager.title`.
+fn place(item: &ItemName, field: &str) -> String {
+    if *item == ItemName::only() { format!("item.{field}") } else { format!("items.{item}.{field}") }
+}
+
+/// The field which nests too deep to be read back after a gate held it.
+fn too_deep(draft: &ItemDraft) -> Option<&str> {
+    if is_deeper(&draft.context, DEPTH_MAX) {
+        return Some("context");
+    }
+    let mut columns = draft.foreign.iter().flat_map(|foreign| &foreign.columns);
+    // The columns together are an object, a level more.
+    columns.find(|(_, value)| is_deeper(value, DEPTH_MAX - 1)).map(|(column, _)| column.as_str())
 }
 
 /// The context of an item which collects: a list, of one so far. It is a list

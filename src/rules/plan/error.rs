@@ -7,7 +7,8 @@ use crate::rules::template::{TemplateError, place_of};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct PlanError {
-    /// The field of the routine, such as `item.title` or `flow.limit.max`.
+    /// The field of the routine, such as `item.title`, `items.manager.title` or
+    /// `flow.limit.max`.
     pub field: String,
     /// What is wrong with it.
     pub reason: PlanReason,

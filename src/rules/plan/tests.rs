@@ -1,5 +1,7 @@
 //! Drafts from events and ticks.
 
+mod several;
+
 use super::draft::one_line;
 use super::*;
 use crate::rules::gate::request::Request;

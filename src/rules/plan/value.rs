@@ -2,17 +2,56 @@
 
 use super::error::PlanReason;
 use crate::rules::event::Event;
-use crate::rules::routine::{ContextValue, Get};
-use crate::rules::template::Scope;
-use serde_json::Value;
+use crate::rules::routine::{ContextField, ContextValue, Get};
+use crate::rules::template::{Scope, TemplateError};
+use serde_json::{Map, Value};
 
-/// A value for the worker.
-pub(super) fn resolve(value: &ContextValue, scope: Scope<'_>) -> Result<Value, PlanReason> {
+/// Why a field has no value.
+pub(super) struct Failed {
+    /// The field, from the outermost object on: `customer.name`.
+    pub(super) field: String,
+    /// What is wrong with it.
+    pub(super) reason: PlanReason,
+}
+
+impl Failed {
+    /// The same, of a field of this object.
+    fn within(self, object: &str) -> Self {
+        let field =
+            if self.field.is_empty() { object.to_owned() } else { format!("{object}.{}", self.field) };
+        Self { field, ..self }
+    }
+}
+
+impl From<PlanReason> for Failed {
+    fn from(reason: PlanReason) -> Self {
+        Self { field: String::new(), reason }
+    }
+}
+
+impl From<TemplateError> for Failed {
+    fn from(error: TemplateError) -> Self {
+        PlanReason::from(error).into()
+    }
+}
+
+/// The values of an object, or of columns.
+pub(super) fn resolve_all(fields: &[ContextField], scope: Scope<'_>) -> Result<Map<String, Value>, Failed> {
+    let mut map = Map::with_capacity(fields.len());
+    for field in fields {
+        let value = resolve(&field.value, scope).map_err(|failed| failed.within(&field.name))?;
+        map.insert(field.name.clone(), value);
+    }
+    Ok(map)
+}
+
+fn resolve(value: &ContextValue, scope: Scope<'_>) -> Result<Value, Failed> {
     match value {
         ContextValue::Literal(value) => Ok(value.clone()),
-        ContextValue::Template(template) => template.value(scope).map_err(PlanReason::from),
-        ContextValue::Get(get) => resolve_get(get, scope.event(), scope.row()),
+        ContextValue::Template(template) => Ok(template.value(scope)?),
+        ContextValue::Get(get) => Ok(resolve_get(get, scope.event(), scope.row())?),
         ContextValue::List(values) => values.iter().map(|value| resolve(value, scope)).collect(),
+        ContextValue::Object(fields) => resolve_all(fields, scope).map(Value::Object),
     }
 }
 

@@ -5,7 +5,7 @@
 //! routines without it. Which events a routine hears is told by their type alone;
 //! conditions on what is in them may break a circle, so this is advice.
 
-use super::place;
+use super::{find, place};
 use crate::rules::gate::circle::CHAIN_MAX;
 use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::path::Root;
@@ -14,6 +14,7 @@ use crate::rules::routine::{Looping, Routine, RoutineSet, Trigger};
 use crate::rules::text::listed;
 use crate::rules::when::Clause;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
 
 /// The routines which set themselves off by what their workers emit, each circle
 /// at one of its routines.
@@ -123,8 +124,19 @@ impl<'s> Graph<'s> {
                 listed(guards)
             )
         };
-        let span = place(&routine.text, &["item", "emits"]);
-        Problem::warning(span, message).label("goes round").help(help)
+        let kind = circle.first().map_or("", |step| step.kind);
+        Problem::warning(emits(routine, kind), message).label("goes round").help(help)
+    }
+}
+
+/// Where it says that workers of the routine emit this type.
+fn emits(routine: &Routine, kind: &str) -> Range<usize> {
+    let item = routine.items.iter().find(|item| item.emits.iter().any(|emitted| emitted == kind));
+    match item.map(|item| item.name.as_str()) {
+        Some(name) if find(&routine.text, &["items", name]).is_some() => {
+            place(&routine.text, &["items", name, "emits"])
+        }
+        _ => place(&routine.text, &["item", "emits"]),
     }
 }
 
@@ -206,6 +218,15 @@ mod tests {
             ("b", "this routine emits `b.x`, which sets it off again", "comes back to `b`"),
         ];
         check(&both, &messages);
+    }
+
+    #[test]
+    fn a_further_item_is_underlined_where_it_emits() {
+        let text = "title = \"a\"\n[on.event]\ntype = \"t\"\n[item]\nqueue = \"q\"\ntitle = \"t\"\nemits = \"u\"\n\
+                    [items.more]\ninbox = \"agents\"\nkind = \"k\"\nemits = [\"t\"]\n";
+        let routine = routine::parse(&RoutineName::parse("a").unwrap(), "r.toml", text).unwrap();
+        let found = circles(&RoutineSet::new(vec![Arc::new(routine)]));
+        assert_eq!(&text[found[0].1.span.clone()], "emits = [\"t\"]");
     }
 
     #[test]

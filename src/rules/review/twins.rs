@@ -39,16 +39,27 @@ fn canonical(text: &str) -> Option<String> {
     for (key, value) in sorted(document.get_ref()) {
         match (key, value) {
             ("title" | "tests", _) => {}
-            ("item", DeValue::Table(item)) => {
-                out.push_str("item{");
-                let rest = sorted(item).into_iter().filter(|(key, _)| *key != "title");
-                rest.for_each(|(key, value)| write_entry(&mut out, key, value));
-                out.push('}');
+            ("item", DeValue::Table(item)) => write_item(&mut out, key, item),
+            ("items", DeValue::Table(items)) => {
+                for (name, item) in sorted(items) {
+                    match item {
+                        DeValue::Table(item) => write_item(&mut out, name, item),
+                        other => write_entry(&mut out, name, other),
+                    }
+                }
             }
             (key, value) => write_entry(&mut out, key, value),
         }
     }
     Some(out)
+}
+
+/// An item but for its title. Equal names are told apart by what stands before them.
+fn write_item(out: &mut String, name: &str, item: &DeTable<'_>) {
+    out.push_str(&format!("item {name:?}{{"));
+    let rest = sorted(item).into_iter().filter(|(key, _)| *key != "title");
+    rest.for_each(|(key, value)| write_entry(out, key, value));
+    out.push('}');
 }
 
 /// The entries of a table in the order of their keys. The order of conditions

@@ -1,33 +1,41 @@
-//! Typed values for the worker: `[item.context]`.
+//! Typed values for the worker: `[item.context]`, and the columns of items for
+//! tables of the user's.
 //!
 //! They are values, never spliced into text, so that a worker, and above all an
 //! agent, can tell what an event says from what it has been told to do.
 
+mod get;
+
+pub use get::{Get, ValueType};
+pub(super) use get::{checked_path, get};
+
 use super::item::template;
-use super::literal::{number, small_integer};
-use super::table::{Findings, Keys, Table, Text, Value, text_of, wrong_type};
-use crate::rules::path::{Path, Roots};
+use super::literal::number;
+use super::table::{Findings, Table, Text, Value, text_of, wrong_type};
 use crate::rules::problem::Problem;
 use crate::rules::template::{Template, Variables};
-use crate::rules::text::{closest, listed};
+use std::ops::Range;
 use toml::de::DeValue;
 
-/// The most values one item may carry; more belong into one object.
+/// The most values of one object, and the most columns of one item; more belong
+/// into an object.
 pub const FIELDS_MAX: usize = 100;
 
-/// One value for the worker.
+/// One value for the worker, or for a column.
 #[derive(Clone, Debug)]
 pub struct ContextField {
     /// Its name.
     pub name: String,
     /// Where it comes from.
     pub value: ContextValue,
+    /// The place of the name in the file.
+    pub span: Range<usize>,
 }
 
 /// Where a value for the worker comes from.
 #[derive(Clone, Debug)]
 pub enum ContextValue {
-    /// The routine itself.
+    /// The routine itself: all of it is written there.
     Literal(serde_json::Value),
     /// A template; one which is a single expression keeps the type of its value.
     Template(Template),
@@ -35,65 +43,9 @@ pub enum ContextValue {
     Get(Get),
     /// Several of these.
     List(Vec<ContextValue>),
+    /// An object of these, in the order of the file.
+    Object(Vec<ContextField>),
 }
-
-/// A value of the event or the row, checked for its type.
-#[derive(Clone, Debug)]
-pub struct Get {
-    /// Where it is.
-    pub path: Path,
-    /// The type it must have.
-    pub kind: ValueType,
-    /// What stands in for it if it is missing or null.
-    pub default: Option<serde_json::Value>,
-    /// After so many characters text is cut off.
-    pub max_len: Option<usize>,
-}
-
-/// The type a value must have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ValueType {
-    /// Any, as it comes.
-    #[default]
-    Json,
-    /// Text.
-    String,
-    /// A number.
-    Number,
-    /// A number without a fraction.
-    Integer,
-    /// True or false.
-    Boolean,
-    /// A list.
-    Array,
-    /// An object.
-    Object,
-}
-
-impl ValueType {
-    /// All of them, in the order in which they are documented.
-    pub const ALL: [Self; 7] =
-        [Self::String, Self::Number, Self::Integer, Self::Boolean, Self::Array, Self::Object, Self::Json];
-
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::String => "string",
-            Self::Number => "number",
-            Self::Integer => "integer",
-            Self::Boolean => "boolean",
-            Self::Array => "array",
-            Self::Object => "object",
-        }
-    }
-}
-
-const GET_KEYS: Keys<'static> =
-    Keys { owner: "a value with `get`", known: &["get", "type", "default", "max_len"], later: &[] };
-
-const GET_HELP: &str = "write `{ get = \"data.amount\", type = \"number\" }`";
 
 /// Reads `[item.context]`; without it there are no values.
 pub(super) fn parse(
@@ -105,21 +57,36 @@ pub(super) fn parse(
         return Some(Vec::new());
     }
     let table = item.table(findings, "context")?;
-    let mut fields = Vec::new();
-    let mut all = true;
-    for (key, value) in table.entries() {
-        match context_value(findings, &key, value, variables) {
-            Some(value) => fields.push(ContextField { name: key.text.to_owned(), value }),
-            None => all = false,
-        }
+    object(findings, &table, variables)
+}
+
+/// Complains about more values than an object, or an item, may have.
+pub(super) fn are_few(findings: &mut Findings, span: Range<usize>, count: usize, owner: &str) -> bool {
+    if count <= FIELDS_MAX {
+        return true;
     }
-    if fields.len() > FIELDS_MAX {
-        let message = format!("an item has at most {FIELDS_MAX} values in its context");
-        let problem = Problem::error(table.span, message).label("too many");
-        findings.push(problem.help("take a whole object: `{ get = \"data\" }`"));
-        return None;
-    }
-    all.then_some(fields)
+    let problem = Problem::error(span, format!("{owner} has at most {FIELDS_MAX} values")).label("too many");
+    findings.push(problem.help("take a whole object: `{ get = \"data\" }`"));
+    false
+}
+
+/// Reads one value with its name.
+pub(super) fn field(
+    findings: &mut Findings,
+    key: &Text<'_>,
+    value: &Value<'_>,
+    variables: Variables,
+) -> Option<ContextField> {
+    let value = context_value(findings, key, value, variables)?;
+    Some(ContextField { name: key.text.to_owned(), value, span: key.span.clone() })
+}
+
+fn object(findings: &mut Findings, table: &Table<'_>, variables: Variables) -> Option<Vec<ContextField>> {
+    let fields = table.entries().map(|(key, value)| field(findings, &key, value, variables));
+    // All of them are read, so that all that is wrong is found.
+    let fields = fields.collect::<Vec<_>>();
+    let few = are_few(findings, table.span.clone(), fields.len(), "an object");
+    fields.into_iter().collect::<Option<Vec<_>>>().filter(|_| few)
 }
 
 fn context_value(
@@ -139,13 +106,45 @@ fn context_value(
         DeValue::Array(items) => {
             let values = items.iter().map(|item| context_value(findings, key, item, variables));
             let values = values.collect::<Vec<_>>();
-            values.into_iter().collect::<Option<Vec<_>>>().map(ContextValue::List)
+            values.into_iter().collect::<Option<Vec<_>>>().map(list)
         }
         DeValue::Table(entries) => {
             let table = Table::new(entries, value.span());
-            get(findings, key, &table, variables).map(ContextValue::Get)
+            if get::is_meant(&table, variables) {
+                return get(findings, key, &table, variables).map(ContextValue::Get);
+            }
+            object(findings, &table, variables).map(object_of)
         }
         _ => constant(findings, key.text, value).map(ContextValue::Literal),
+    }
+}
+
+/// A list; one of literals is a literal.
+fn list(values: Vec<ContextValue>) -> ContextValue {
+    let literals = values.iter().map(|value| value.literal().cloned());
+    match literals.collect::<Option<Vec<_>>>() {
+        Some(literals) => ContextValue::Literal(serde_json::Value::Array(literals)),
+        None => ContextValue::List(values),
+    }
+}
+
+/// An object; one of literals is a literal.
+fn object_of(fields: Vec<ContextField>) -> ContextValue {
+    let literal = |field: &ContextField| Some((field.name.clone(), field.value.literal()?.clone()));
+    match fields.iter().map(literal).collect::<Option<serde_json::Map<_, _>>>() {
+        Some(map) => ContextValue::Literal(serde_json::Value::Object(map)),
+        None => ContextValue::Object(fields),
+    }
+}
+
+impl ContextValue {
+    /// The value, if the routine alone says it.
+    #[must_use]
+    pub fn literal(&self) -> Option<&serde_json::Value> {
+        match self {
+            Self::Literal(value) => Some(value),
+            Self::Template(_) | Self::Get(_) | Self::List(_) | Self::Object(_) => None,
+        }
     }
 }
 
@@ -167,126 +166,4 @@ pub(super) fn constant(findings: &mut Findings, key: &str, value: &Value<'_>) ->
         findings.push(problem.label("not in JSON").help("write it as text"));
     }
     found
-}
-
-/// A table with `get`. `key` is what the value is called.
-pub(super) fn get(
-    findings: &mut Findings,
-    key: &Text<'_>,
-    table: &Table<'_>,
-    variables: Variables,
-) -> Option<Get> {
-    table.check_keys(findings, &GET_KEYS);
-    if table.get("get").is_none() {
-        let message = format!("`{}` does not say where its value comes from", key.text);
-        findings.missing(Problem::error(table.span.clone(), message).label("has no `get`").help(GET_HELP));
-        return None;
-    }
-    let path = path(findings, table, variables);
-    let kind = kind(findings, table);
-    let default = match table.get("default") {
-        Some(value) => constant(findings, "default", value).map(Some),
-        None => Some(None),
-    };
-    let max_len = max_len(findings, table);
-    let get = Get { path: path?, kind: kind?, default: default?, max_len: max_len? };
-    sensible(findings, table, &get).then_some(get)
-}
-
-fn path(findings: &mut Findings, table: &Table<'_>, variables: Variables) -> Option<Path> {
-    let text = table.text(findings, "get")?;
-    let Some(roots) = variables.roots() else {
-        let problem = Problem::error(text.span, "a tick has nothing to `get`");
-        let help = "write a template: `day = \"{{ tick | date('%Y-%m-%d') }}\"`";
-        findings.push(problem.label("only events have fields").help(help));
-        return None;
-    };
-    let path = checked_path(findings, &text, roots)?;
-    if path.has_quantifier() {
-        let message = "a path of `get` has no `[any]`, `[all]` or `[none]`";
-        let problem = Problem::error(text.span, message).label("says how many elements must match");
-        findings.push(problem.help("leave it out: the value is the list of what all elements have there"));
-        return None;
-    }
-    Some(path)
-}
-
-/// Reads a path; complains with its place in the file.
-pub(super) fn checked_path(findings: &mut Findings, text: &Text<'_>, roots: Roots) -> Option<Path> {
-    let error = match Path::parse_in(text.text, roots) {
-        Ok(path) => return Some(path),
-        Err(error) => error,
-    };
-    let span = text.part(findings.text(), error.span);
-    let problem = Problem::error(span, error.message).label("in this path");
-    findings.push(Problem { help: error.help, ..problem });
-    None
-}
-
-fn kind(findings: &mut Findings, table: &Table<'_>) -> Option<ValueType> {
-    if table.get("type").is_none() {
-        return Some(ValueType::Json);
-    }
-    let text = table.text(findings, "type")?;
-    let found = ValueType::ALL.into_iter().find(|kind| kind.as_str() == text.text);
-    if found.is_none() {
-        let words = ValueType::ALL.map(ValueType::as_str);
-        let help = match closest(text.text, words) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("types are {}", listed(words)),
-        };
-        let problem = Problem::error(text.span, format!("there is no type `{}`", text.text));
-        findings.push(problem.label("not a type").help(help));
-    }
-    found
-}
-
-fn max_len(findings: &mut Findings, table: &Table<'_>) -> Option<Option<usize>> {
-    let Some(value) = table.get("max_len") else {
-        return Some(None);
-    };
-    let number = small_integer(findings, "max_len", value)?;
-    match usize::try_from(number) {
-        Ok(length @ 1..) => Some(Some(length)),
-        _ => {
-            let problem = Problem::error(value.span(), "`max_len` is at least 1");
-            findings.push(problem.label("cuts off everything").help("leave it out to keep the text whole"));
-            None
-        }
-    }
-}
-
-/// Complains about parts which contradict each other.
-fn sensible(findings: &mut Findings, table: &Table<'_>, get: &Get) -> bool {
-    if get.max_len.is_some() && !matches!(get.kind, ValueType::String | ValueType::Json) {
-        let message = format!("`max_len` is for text, not for `{}`", get.kind.as_str());
-        let problem = Problem::error(table.key_span("max_len"), message).label("cuts off nothing");
-        findings.push(problem.help("leave it out, or write `type = \"string\"`"));
-        return false;
-    }
-    match &get.default {
-        Some(default) if !get.kind.accepts(default) => {
-            let message = format!("the default is no `{}`", get.kind.as_str());
-            let problem = Problem::error(table.key_span("default"), message).label("of another type");
-            findings.push(problem.help("make default and `type` agree"));
-            false
-        }
-        _ => true,
-    }
-}
-
-impl ValueType {
-    /// Whether the value is of this type.
-    #[must_use]
-    pub fn accepts(self, value: &serde_json::Value) -> bool {
-        match self {
-            Self::Json => true,
-            Self::String => value.is_string(),
-            Self::Number => value.is_number(),
-            Self::Integer => value.as_number().is_some_and(crate::rules::value::is_integral),
-            Self::Boolean => value.is_boolean(),
-            Self::Array => value.is_array(),
-            Self::Object => value.is_object(),
-        }
-    }
 }

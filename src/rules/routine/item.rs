@@ -1,11 +1,20 @@
-//! What a routine puts into the inbox: `[item]`.
+//! What a routine puts into inboxes: `[item]`, and further ones as `[items.NAME]`.
+//!
+//! An item goes to a queue of hearken's own inbox (`own`), or into a table of the
+//! user's which the settings describe (`foreign`). Either way there is one list of
+//! them, which come together or not at all.
 
-use super::context::{self, ContextField};
-use super::literal::small_integer;
-use super::table::{Findings, Keys, Table, Text, Value, text_of, wrong_type};
-use crate::rules::name::{ItemName, QueueName};
+mod foreign;
+mod own;
+#[cfg(test)]
+mod tests;
+
+use super::context::ContextField;
+use super::table::{Findings, Table, Text, Value, table_of, text_of, wrong_type};
+use crate::rules::name::{InboxName, ItemName, QueueName};
 use crate::rules::problem::Problem;
 use crate::rules::template::{Template, Variables, has_code};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How often an item may be leased before it is dead, unless the routine says.
@@ -18,14 +27,17 @@ pub const ATTEMPTS_LIMIT: i32 = 100;
 /// The longest instructions, in bytes: the length of a long manual page.
 pub const INSTRUCTIONS_BYTES_MAX: usize = 64 * 1024;
 
+/// The most items of one routine. What needs more is a query with a row for each.
+pub const ITEMS_MAX: usize = 20;
+
 /// One item of a routine, before there is an event.
 #[derive(Clone, Debug)]
 pub struct ItemSpec {
     /// Which of the routine's items it is.
     pub name: ItemName,
-    /// The queue it goes to.
+    /// The queue it goes to; of an item for a table, the inbox's name.
     pub queue: QueueName,
-    /// One line for people.
+    /// One line for people; of an item for a table, for one which has no `title`.
     pub title: Template,
     /// Greater is more urgent.
     pub priority: i32,
@@ -40,6 +52,20 @@ pub struct ItemSpec {
     /// The types of the events which a worker is expected to emit on account of
     /// it. Nothing is made of them but advice about circles.
     pub emits: Arc<[String]>,
+    /// What it is in a table of the user's; none, if it goes to hearken's own inbox.
+    /// Then queue, title and what follows say nothing of its row.
+    pub foreign: Option<ForeignSpec>,
+}
+
+/// An item for a table of the user's, before there is an event.
+#[derive(Clone, Debug)]
+pub struct ForeignSpec {
+    /// The inbox, by its name in the settings.
+    pub inbox: InboxName,
+    /// The place of that name in the file.
+    pub inbox_span: Range<usize>,
+    /// The columns which are set, and to what, in the order of the file; at least one.
+    pub columns: Vec<ContextField>,
 }
 
 /// What to do with an item.
@@ -51,60 +77,107 @@ pub enum Instructions {
     Template(Template),
 }
 
-const KEYS: Keys<'static> = Keys {
-    owner: "`[item]`",
-    known: &[
-        "queue",
-        "title",
-        "priority",
-        "instructions",
-        "instructions_template",
-        "context",
-        "tags",
-        "max_attempts",
-        "emits",
-    ],
-    later: &[
-        ("inbox", "items go to `hearken.inbox_items`, hearken's own inbox"),
-        ("due_in", "items are due at once; `jitter` of a schedule spreads them"),
-        ("due_at", "items are due at once; `jitter` of a schedule spreads them"),
-        ("deadline", "an item waits until a worker takes it"),
-        ("order_key", "workers take items of one priority in the order in which they came"),
-        ("backoff", "the pause after a failure doubles by itself"),
-    ],
-};
-
 const HELP: &str = "say what to put into the inbox: `[item]` with `queue = \"finance\"` and `title = \"…\"`";
 
-/// Reads `[item]` of the whole file.
-pub(super) fn parse(findings: &mut Findings, root: &Table<'_>, variables: Variables) -> Option<ItemSpec> {
-    if root.get("item").is_none() {
+/// An item's table, with the name of the item.
+type Named<'a> = (ItemName, Table<'a>);
+
+/// Reads `[item]` and `[items.NAME]` of the whole file; complains if there is none.
+pub(super) fn parse(
+    findings: &mut Findings,
+    root: &Table<'_>,
+    variables: Variables,
+) -> Option<Vec<ItemSpec>> {
+    if root.get("item").is_none() && root.get("items").is_none() {
         // Its place is the end of the file, where it would be written.
         let end = findings.text().trim_end().len();
         findings.missing(Problem::error(end..end, "`[item]` is missing").label("makes no item").help(HELP));
         return None;
     }
-    let table = root.table(findings, "item")?;
-    table.check_keys(findings, &KEYS);
-    let queue = queue(findings, &table);
-    let title = title(findings, &table, variables);
-    let priority = integer(findings, &table, "priority", 0, i32::MIN..=i32::MAX);
-    let attempts_max = integer(findings, &table, "max_attempts", ATTEMPTS_MAX_DEFAULT, 1..=ATTEMPTS_LIMIT);
-    let instructions = instructions(findings, &table, variables);
-    let tags = tags(findings, &table);
-    let emits = emits(findings, &table);
-    let context = context::parse(findings, &table, variables);
-    Some(ItemSpec {
-        name: ItemName::only(),
-        queue: queue?,
-        title: title?,
-        priority: priority?,
-        instructions: instructions?,
-        context: context?,
-        tags: tags?,
-        attempts_max: attempts_max?,
-        emits: emits?,
-    })
+    let (tables, sound) = tables(findings, root);
+    // All of them are read, so that all that is wrong is found.
+    let read = |(name, table): &Named<'_>| match table.get("inbox") {
+        Some(_) => foreign::parse(findings, name, table, variables),
+        None => own::parse(findings, name, table, variables),
+    };
+    let specs = tables.iter().map(read).collect::<Vec<_>>();
+    specs.into_iter().collect::<Option<Vec<_>>>().filter(|_| sound)
+}
+
+/// How messages call an item's table.
+fn header(name: &ItemName) -> String {
+    if *name == ItemName::only() { "`[item]`".to_owned() } else { format!("`[items.{name}]`") }
+}
+
+/// The tables of all items in the order of the file, `[item]` first, and whether
+/// there was nothing to complain about.
+fn tables<'a>(findings: &mut Findings, root: &Table<'a>) -> (Vec<Named<'a>>, bool) {
+    let mut tables = Vec::new();
+    let mut sound = true;
+    if root.get("item").is_some() {
+        match root.table(findings, "item") {
+            Some(table) => tables.push((ItemName::only(), table)),
+            None => sound = false,
+        }
+    }
+    if let Some(value) = root.get("items") {
+        sound &= further(findings, value, &mut tables).is_some();
+    }
+    if tables.len() > ITEMS_MAX {
+        let message = format!("a routine has at most {ITEMS_MAX} items");
+        let problem = Problem::error(root.key_span("items"), message).label("too many");
+        findings.push(problem.help("let a query find a row for each: `[each]`, or `[on.query]`"));
+        sound = false;
+    }
+    (tables, sound)
+}
+
+const ITEMS_HELP: &str = "each further item is a table of its own, with a name: `[items.manager]`";
+
+/// Adds the tables of `[items.NAME]`; nothing after a complaint.
+fn further<'a>(findings: &mut Findings, value: &'a Value<'a>, tables: &mut Vec<Named<'a>>) -> Option<()> {
+    let Some(items) = table_of(value) else {
+        let problem = Problem::error(value.span(), "`items` is no table of items");
+        findings.push(problem.label("without names").help(ITEMS_HELP));
+        return None;
+    };
+    if items.is_empty() {
+        let problem = Problem::error(items.span, "`items` names no item").label("empty");
+        findings.missing(problem.help(ITEMS_HELP));
+        return None;
+    }
+    let mut sound = Some(());
+    for (key, value) in items.entries() {
+        match named(findings, &key, value, tables) {
+            Some(named) => tables.push(named),
+            None => sound = None,
+        }
+    }
+    sound
+}
+
+/// An item of `[items]`, with its name.
+fn named<'a>(
+    findings: &mut Findings,
+    key: &Text<'a>,
+    value: &'a Value<'a>,
+    before: &[Named<'a>],
+) -> Option<Named<'a>> {
+    let complaint = match (ItemName::parse(key.text), table_of(value)) {
+        (Err(error), _) => {
+            Problem::error(key.span.clone(), format!("`{}` is no name of an item: {error}", key.text))
+                .label("not a name")
+        }
+        (Ok(_), None) => {
+            Problem::error(value.span(), format!("`items.{}` is no table", key.text)).label("not an item")
+        }
+        (Ok(name), Some(_)) if before.iter().any(|(known, _)| *known == name) => {
+            Problem::error(key.span.clone(), "`[item]` has this name already").label("the same name")
+        }
+        (Ok(name), Some(table)) => return Some((name, table)),
+    };
+    findings.push(complaint.help(ITEMS_HELP));
+    None
 }
 
 /// Reads a template; complains with its place in the file.
@@ -117,121 +190,6 @@ pub(super) fn template(findings: &mut Findings, text: &Text<'_>, variables: Vari
     let shown = Problem::error(span, problem.message).label("in this template");
     findings.push(Problem { help: problem.help, ..shown });
     None
-}
-
-fn queue(findings: &mut Findings, table: &Table<'_>) -> Option<QueueName> {
-    let help = "name the queue from which workers lease: `queue = \"finance\"`";
-    let text = table.required_text(findings, "queue", help)?;
-    if has_code(text.text) {
-        let problem = Problem::error(text.span, "`queue` is a fixed name, not a template");
-        findings.push(problem.label("would never be filled in").help("make a routine for each queue"));
-        return None;
-    }
-    let error = match QueueName::parse(text.text) {
-        Ok(name) => return Some(name),
-        Err(error) => error,
-    };
-    let problem = Problem::error(text.span, format!("`queue` is no name of a queue: {error}"));
-    findings.push(problem.label("not a name").help(help));
-    None
-}
-
-fn title(findings: &mut Findings, table: &Table<'_>, variables: Variables) -> Option<Template> {
-    let help = "one line for people: `title = \"Refund {{ data.refund_id }}\"`";
-    let text = table.required_text(findings, "title", help)?;
-    if text.text.trim().is_empty() {
-        findings.push(Problem::error(text.span, "`title` is empty").label("says nothing").help(help));
-        return None;
-    }
-    template(findings, &text, variables)
-}
-
-fn integer(
-    findings: &mut Findings,
-    table: &Table<'_>,
-    key: &str,
-    default: i32,
-    bounds: std::ops::RangeInclusive<i32>,
-) -> Option<i32> {
-    let Some(value) = table.get(key) else {
-        return Some(default);
-    };
-    let number = small_integer(findings, key, value)?;
-    if bounds.contains(&number) {
-        return Some(number);
-    }
-    let (least, most) = bounds.into_inner();
-    let problem = Problem::error(value.span(), format!("`{key}` is at least {least} and at most {most}"));
-    findings.push(problem.label("out of bounds").help(format!("leave it out for {default}")));
-    None
-}
-
-fn instructions(findings: &mut Findings, table: &Table<'_>, variables: Variables) -> Option<Instructions> {
-    let is_template = instructions_template(findings, table);
-    if table.get("instructions").is_none() {
-        if is_template? {
-            let span = table.key_span("instructions_template");
-            let problem = Problem::error(span, "there are no `instructions` to fill in");
-            findings.missing(problem.label("a template of nothing").help("leave it out, or write them"));
-            return None;
-        }
-        return Some(Instructions::Static("".into()));
-    }
-    let text = table.text(findings, "instructions")?;
-    if text.text.len() > INSTRUCTIONS_BYTES_MAX {
-        let message = format!("`instructions` have at most {INSTRUCTIONS_BYTES_MAX} bytes");
-        let problem = Problem::error(text.span, message);
-        findings.push(problem.label("too long").help("name the document in which they are written down"));
-        return None;
-    }
-    if is_template? {
-        let template = template(findings, &text, variables)?;
-        let fixed = template.as_static().map(|text| Instructions::Static(text.into()));
-        return Some(fixed.unwrap_or(Instructions::Template(template)));
-    }
-    if has_code(text.text) {
-        let problem = Problem::warning(text.span.clone(), "`instructions` are fixed text, and no template");
-        let help = "the braces stay as they are, since an agent cannot tell a stranger's words in its orders \
-                    from yours; put values into `[item.context]`, or write `instructions_template = true` if \
-                    all who write events are trusted";
-        findings.push(problem.label("looks like a template").help(help));
-    }
-    Some(Instructions::Static(text.text.into()))
-}
-
-/// Whether the instructions are a template.
-fn instructions_template(findings: &mut Findings, table: &Table<'_>) -> Option<bool> {
-    let key = "instructions_template";
-    match table.get(key) {
-        None => Some(false),
-        Some(value) => match value.get_ref().as_bool() {
-            Some(is_template) => Some(is_template),
-            None => wrong_type(findings, key, value, "true or false"),
-        },
-    }
-}
-
-fn tags(findings: &mut Findings, table: &Table<'_>) -> Option<Arc<[String]>> {
-    let Some(value) = table.get("tags") else {
-        return Some([].into());
-    };
-    let Some(items) = value.get_ref().as_array() else {
-        return wrong_type(findings, "tags", value, "an array of strings");
-    };
-    let mut tags = Vec::new();
-    let mut all = true;
-    for item in items {
-        match tag(findings, item) {
-            Some(tag) if tags.contains(&tag) => {
-                let problem = Problem::error(item.span(), format!("the tag `{tag}` is given twice"));
-                findings.push(problem.label("again").help("remove it"));
-                all = false;
-            }
-            Some(tag) => tags.push(tag),
-            None => all = false,
-        }
-    }
-    all.then(|| tags.into())
 }
 
 /// The types of events which a worker is expected to emit: one, or a list.
@@ -273,19 +231,5 @@ fn emitted(findings: &mut Findings, item: &Value<'_>) -> Option<String> {
     };
     let help = "write each type in full: `emits = [\"refund.reviewed\"]`";
     findings.push(Problem::error(text.span, message).label("not a type").help(help));
-    None
-}
-
-fn tag(findings: &mut Findings, item: &Value<'_>) -> Option<String> {
-    let Some(text) = text_of(item) else {
-        return wrong_type(findings, "tags", item, "an array of strings");
-    };
-    let message = match text.text {
-        "" => "a tag cannot be empty",
-        text if has_code(text) => "tags are fixed text, not templates",
-        text => return Some(text.to_owned()),
-    };
-    findings
-        .push(Problem::error(item.span(), message).label("not a tag").help("write `tags = [\"german\"]`"));
     None
 }

@@ -28,7 +28,10 @@ pub use flow::{
     BATCH_MIN, Dedup, Flow, Gather, HoursSpec, INTERVALS_MAX, IntervalSpec, KEY_PARTS_MAX, KeyPart, KeySpec,
     LIMITS_MAX, LimitSpec, Looping, Overlap, Setting, USES_MAX,
 };
-pub use item::{ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, INSTRUCTIONS_BYTES_MAX, Instructions, ItemSpec};
+pub use item::{
+    ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, ForeignSpec, INSTRUCTIONS_BYTES_MAX, ITEMS_MAX, Instructions,
+    ItemSpec,
+};
 pub use query::{QUERY_TIMEOUT_DEFAULT, QUERY_TIMEOUT_MAX, Query, QueryParam};
 pub use set::RoutineSet;
 pub use statement::{MAX_ROWS_DEFAULT, MAX_ROWS_LIMIT};
@@ -78,8 +81,8 @@ pub struct Routine {
 
 const KEYS: Keys<'static> = Keys {
     owner: "a routine",
-    known: &["title", "on", "when", "each", "flow", "item", "tests"],
-    later: &[("items", "a routine makes one item, `[item]`; write a routine for each further one")],
+    known: &["title", "on", "when", "each", "flow", "item", "items", "tests"],
+    later: &[],
 };
 
 /// Reads a routine. `file` is how messages call it.
@@ -150,10 +153,11 @@ fn routine(
 
 /// The items; a query may do without one.
 fn items(findings: &mut Findings, root: &Table<'_>, variables: Variables) -> Option<Vec<ItemSpec>> {
-    if variables == Variables::TickRow && root.get("item").is_none() {
+    let has_none = root.get("item").is_none() && root.get("items").is_none();
+    if variables == Variables::TickRow && has_none {
         return Some(Vec::new());
     }
-    item::parse(findings, root, variables).map(|item| vec![item])
+    item::parse(findings, root, variables)
 }
 
 fn title(findings: &mut Findings, root: &Table<'_>) -> Option<String> {

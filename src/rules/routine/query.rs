@@ -92,12 +92,13 @@ pub(super) fn require_dedup(findings: &mut Findings, root: &Table<'_>) -> Option
     let on_query = root.get("on").and_then(table_of).is_some_and(|on| on.get("query").is_some());
     let flow = root.get("flow").and_then(table_of);
     let dedup = flow.is_some_and(|flow| flow.get("dedup").is_some());
-    if !on_query || dedup || root.get("item").is_none() {
+    let items = ["item", "items"].into_iter().find(|key| root.get(key).is_some());
+    let Some(items) = items.filter(|_| on_query && !dedup) else {
         return Some(());
-    }
+    };
     let message = "a query which makes items needs `[flow] dedup`";
     let problem =
-        Problem::error(root.key_span("item"), message).label("a row would become an item at each tick");
+        Problem::error(root.key_span(items), message).label("a row would become an item at each tick");
     let help = "say what makes two rows the same item: `[flow]` with `dedup = { key = [\"row.id\"] }`; add \
                 `\"tick\"` to the key for one item a tick";
     findings.missing(problem.help(help));

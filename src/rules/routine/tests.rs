@@ -284,7 +284,7 @@ fn a_tick_has_no_fields() {
 
 #[test]
 fn values_for_the_worker_are_checked() {
-    check_context("x = {}", "`x` does not say where its value comes from");
+    check_context("x = { type = \"number\" }", "`x` does not say where its value comes from");
     check_context("x = { get = \"data..y\" }", "a key is missing in this path");
     check_context("x = { get = \"data.y\", type = \"text\" }", "there is no type `text`");
     check_context(

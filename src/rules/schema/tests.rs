@@ -36,9 +36,21 @@ fn what_is_wrong_is_refused() {
     replaced("queue = \"q\"", "queue = \"q\"\npriority = 1.5", "/item/priority: type");
     replaced(
         "queue = \"q\"",
-        "queue = \"q\"\ncontext = { a = { type = \"number\" } }",
-        "/item/context/a: required",
+        "queue = \"q\"\ncontext = { a = { get = \"data.a\", typ = \"number\" } }",
+        "/item/context/a/typ: not allowed",
     );
+    replaced("queue = \"q\"", "quue = \"q\"", "/item/quue: not allowed");
+    replaced("queue = \"q\"\ntitle = \"t\"", "inbox = \"agents\"", "/item: minProperties");
+    replaced("queue = \"q\"", "inbox = \"a b\"", "/item/inbox: pattern");
+    replaced(
+        "queue = \"q\"",
+        "inbox = \"agents\"\ncontext = { a = { get = \"dta.a\" } }",
+        "/item/context/a/get: pattern",
+    );
+    replaced("[item]", "[items]", "/items/queue: type");
+    replaced("[item]", "[items.\"a b\"]", "/items: propertyNames");
+    replaced("[item]", "[items.more]\nqueu = 1", "/items/more/queu: not allowed");
+    refused(&QUERY.replace("{ get = \"tick\" }", "{ of = \"tick\" }"), "/on/query/params/0/of: not allowed");
     refused(&format!("{PLAIN}[flow]\ndedup = {{ key = [] }}\n"), "/flow/dedup/key: minItems");
     refused(&format!("{PLAIN}[[tests]]\ngiven = []\n"), "/tests/0: required");
     refused(
@@ -136,8 +148,12 @@ fn the_schema_has_the_keys_which_the_parser_has() {
             "[on.event]\n[flow]\nlimit = [{ zzzzzz = 1 }]",
             "/properties/flow/properties/limit/items/properties",
         ),
-        ("[on.event]\n[item]\nzzzzzz = 1", "/properties/item/properties"),
-        ("[on.event]\n[item]\ncontext = { x = { zzzzzz = 1 } }", "/definitions/value/properties"),
+        ("[on.event]\n[item]\nzzzzzz = 1", "/properties/item/else/properties"),
+        ("[on.event]\n[items.a]\nzzzzzz = 1", "/definitions/item/else/properties"),
+        (
+            "[on.event]\n[item]\ncontext = { x = { get = \"data.x\", zzzzzz = 1 } }",
+            "/definitions/value/then/properties",
+        ),
         ("[on.event]\n[when]\n\"data.x\" = { zzzzzz = 1 }", "/definitions/spec/properties"),
         ("[on.event]\n[[tests]]\nzzzzzz = 1", tests),
         (
@@ -146,7 +162,7 @@ fn the_schema_has_the_keys_which_the_parser_has() {
         ),
         (
             "[on.event]\n[[tests]]\nexpect = [{ zzzzzz = 1 }]",
-            format!("{tests}/expect/items/properties").as_str(),
+            format!("{tests}/expect/items/else/properties").as_str(),
         ),
     ] {
         let schema = schema();

@@ -92,7 +92,7 @@ fn query(timeout: Duration) -> [Key; 4] {
         key(
             "params",
             "The values of $1, $2 and so on: literals, or { get = \"data.team\" }.",
-            list(reference("value")),
+            list(reference("param")),
         ),
         key("max_rows", "More rows are an error, and never cut off.", rows),
         key("timeout", "How long the statement may take.", duration),

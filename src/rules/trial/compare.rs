@@ -4,6 +4,8 @@
 //! look wrong. So they are aligned as a text is with its revision: what pairs
 //! with what is chosen so that the least differs.
 
+mod foreign;
+
 use super::Made;
 use crate::rules::routine::{Case, Expected, ItemState};
 use crate::rules::text::shortened;
@@ -137,7 +139,8 @@ fn pair_cost(case: &Case, wanted: usize, made: &Made) -> usize {
     let context = expected.context.as_ref().map_or(0, Map::len);
     let others = fields(expected, made).iter().filter(|field| field.wanted.is_some()).count();
     let moments = usize::from(expected.at.is_some()) + usize::from(expected.due_at.is_some());
-    let named = (context + others + moments + usize::from(expected.state.is_some())).max(1);
+    let columns = usize::from(expected.inbox.is_some()) + expected.columns.len();
+    let named = (context + others + moments + columns + usize::from(expected.state.is_some())).max(1);
     let differing = differing(case, wanted, made).len().min(named);
     PAIR_COST * differing / named
 }
@@ -178,6 +181,9 @@ fn differing(case: &Case, wanted: usize, made: &Made) -> Vec<String> {
             found.push(format!("{name}: expected {wanted}, got {got}"));
         }
     }
+    if foreign::is_elsewhere(&mut found, expected, &made.draft) {
+        return found;
+    }
     for Field { name, wanted, got } in fields(expected, made) {
         if let Some(wanted) = wanted {
             compare(&mut found, name, &wanted, &got);
@@ -186,6 +192,7 @@ fn differing(case: &Case, wanted: usize, made: &Made) -> Vec<String> {
     if let Some(wanted) = &expected.context {
         compare_objects(&mut found, "context", wanted, &made.draft.context);
     }
+    foreign::compare_columns(&mut found, &expected.columns, &made.draft);
     found.extend(differing_state(expected.state, made.state));
     found
 }
@@ -235,8 +242,10 @@ fn announced(expected: &Expected, start: Timestamp) -> String {
     let mut words = Vec::new();
     words.extend(expected.at.map(|at| format!("at {}", moment(start, at))));
     words.extend(expected.item.as_ref().map(|item| format!("item `{}`", item.text)));
+    words.extend(expected.inbox.as_ref().map(|inbox| format!("inbox `{inbox}`")));
     words.extend(expected.queue.as_ref().map(|queue| format!("queue `{queue}`")));
     words.extend(expected.title.as_ref().map(|title| format!("title {}", show(&title.as_str().into()))));
+    words.extend(foreign::shown(&expected.columns));
     words.extend(expected.state.map(|state| state.as_str().to_owned()));
     if words.is_empty() {
         words.extend(expected.context.as_ref().map(|map| format!("context {}", show(&map.clone().into()))));
@@ -247,8 +256,13 @@ fn announced(expected: &Expected, start: Timestamp) -> String {
 /// An item which nobody expected, in a few words.
 fn unannounced(start: Timestamp, made: &Made) -> String {
     let Made { at, state, draft, .. } = made;
-    let (at, title) = (moment(start, *at), show(&draft.title.as_str().into()));
+    let at = moment(start, *at);
     let superseded = if *state == ItemState::Superseded { ", superseded" } else { "" };
+    if let Some(foreign) = &draft.foreign {
+        let columns = foreign::shown(&foreign.columns).unwrap_or_default();
+        return format!("at {at}, inbox `{}`, {columns}{superseded}", foreign.inbox);
+    }
+    let title = show(&draft.title.as_str().into());
     format!("at {at}, queue `{}`, title {title}{superseded}", draft.queue)
 }
 

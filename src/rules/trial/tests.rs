@@ -1,5 +1,6 @@
 //! Whole trials: a routine with its tests, and what comes of them.
 
+mod foreign;
 mod gates;
 mod workers;
 

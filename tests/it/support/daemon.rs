@@ -79,6 +79,22 @@ impl Setup {
         command.arg("run").arg("--config").arg(&config).arg("--routines").arg(self.routines());
         command.env("DATABASE_URL", &self.url).env_remove("HEARKEN_HTTP").env("HEARKEN_LOG", "debug");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        TestDaemon::spawn(command, self.routines(), self.folder.clone())
+    }
+}
+
+impl TestDaemon {
+    /// A daemon with a settings file of its own.
+    pub fn of_settings(url: &str, config: &std::path::Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("hearken-test").tempdir().expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hearken"));
+        command.arg("run").arg("--config").arg(config);
+        command.env("DATABASE_URL", url).env("HEARKEN_HTTP", "off").env("HEARKEN_LOG", "debug");
+        let routines = config.parent().expect("a folder").join("routines");
+        Self::spawn(command, routines, Arc::new(folder))
+    }
+
+    fn spawn(mut command: Command, routines: PathBuf, folder: Arc<tempfile::TempDir>) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -94,11 +110,9 @@ impl Setup {
                 sink.lock().expect("a lock").push(line);
             }
         });
-        TestDaemon { child, routines: self.routines(), _folder: self.folder.clone(), log }
+        Self { child, routines, _folder: folder, log }
     }
-}
 
-impl TestDaemon {
     /// A daemon with one routine, [`EVERY`].
     pub fn start(db: &TestDatabase) -> Self {
         Setup::new(&db.url, &[("every", EVERY)]).start()

@@ -16,6 +16,7 @@ fn nothing() -> Overview {
         set: None,
         paused: Vec::new(),
         log: LogState { read_at: None, behind: Some(0), more: false, since: None },
+        sources: Vec::new(),
         items: Some(Vec::new()),
         held: Some(Vec::new()),
         dead_letters: Some(Vec::new()),

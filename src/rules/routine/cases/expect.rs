@@ -67,13 +67,23 @@ pub struct Expected {
     pub context: Option<Map<String, Json>>,
     /// How it stands; in any way but superseded, if none.
     pub state: Option<ItemState>,
+    /// The inbox of the user's into whose table it comes. With one, nothing is said of
+    /// the fields of hearken's own.
+    pub inbox: Option<String>,
+    /// The columns of its row, of an inbox of the user's. Of an object only the named
+    /// keys are compared, at any depth.
+    pub columns: Map<String, Json>,
 }
+
+/// What may be said of any item. Beside `inbox`, all other keys are columns.
+const OF_ALL: [&str; 4] = ["at", "item", "state", "inbox"];
 
 const KEYS: Keys<'static> = Keys {
     owner: "an item of `expect`",
     known: &[
         "at",
         "item",
+        "inbox",
         "queue",
         "title",
         "priority",
@@ -99,6 +109,9 @@ pub(super) fn parse(findings: &mut Findings, case: &Table<'_>, start: Timestamp)
 }
 
 fn expected(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Option<Expected> {
+    if table.get("inbox").is_some() {
+        return of_table(findings, table, start);
+    }
     table.check_keys(findings, &KEYS);
     if table.is_empty() {
         let problem = Problem::error(table.span.clone(), "this entry says nothing about the item");
@@ -130,6 +143,36 @@ fn expected(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Opt
         attempts_max: attempts_max?,
         context: context?,
         state: state?,
+        inbox: None,
+        columns: Map::new(),
+    })
+}
+
+/// An item in a table of the user's.
+fn of_table(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Option<Expected> {
+    let inbox = table.text(findings, "inbox").map(|text| text.text.to_owned());
+    let at = moment::read(findings, table, "at", start);
+    let item = word(findings, table, "item");
+    let state = state(findings, table);
+    let columns = json::object(findings, table).map(|mut columns| {
+        columns.retain(|name, _| !OF_ALL.contains(&name.as_str()));
+        columns
+    });
+    Some(Expected {
+        at: at?,
+        item: item?,
+        queue: None,
+        title: None,
+        priority: None,
+        instructions: None,
+        tags: None,
+        tenant: None,
+        due_at: None,
+        attempts_max: None,
+        context: None,
+        state: state?,
+        inbox: Some(inbox?),
+        columns: columns?,
     })
 }
 

@@ -35,6 +35,14 @@ impl Ground<'_> {
     fn has(&self, gate: &str) -> bool {
         self.flow.get(gate).is_some()
     }
+
+    /// The tables of the items: `[item]`, and those of `[items.NAME]`.
+    fn items(&self) -> Vec<Table<'_>> {
+        let item = self.root.get("item").and_then(table_of);
+        let further = self.root.get("items").and_then(table_of);
+        let further = further.iter().flat_map(Table::entries).filter_map(|(_, item)| table_of(item));
+        item.into_iter().chain(further).collect()
+    }
 }
 
 /// Complains about gates which mean nothing; false if there is an error. A gate
@@ -54,7 +62,8 @@ pub(super) fn check(findings: &mut Findings, ground: &Ground<'_>, flow: &Flow) -
 
 /// A query may do without an item, and then there is nothing to hold or to count.
 fn makes_items(findings: &mut Findings, ground: &Ground<'_>) -> bool {
-    if ground.variables != Variables::TickRow || ground.root.get("item").is_some() || ground.flow.is_empty() {
+    let makes_some = ["item", "items"].into_iter().any(|key| ground.root.get(key).is_some());
+    if ground.variables != Variables::TickRow || makes_some || ground.flow.is_empty() {
         return true;
     }
     let problem = Problem::error(ground.root.key_span("flow"), "`[flow]` is for items, and this makes none");
@@ -96,12 +105,15 @@ fn suits_ticks(findings: &mut Findings, ground: &Ground<'_>, flow: &Flow) -> boo
     sound
 }
 
-/// What is collected is the context of each draft.
+/// What is collected is the context of each draft; of an item for a table of the
+/// user's it is columns, and which of them says the inbox.
 fn has_what_it_collects(findings: &mut Findings, ground: &Ground<'_>, flow: &Flow) -> bool {
-    let item = ground.root.get("item").and_then(table_of);
-    let context = item.as_ref().and_then(|item| item.get("context"));
-    let is_empty = context.is_none_or(|context| table_of(context).is_some_and(|table| table.is_empty()));
-    if !flow.collects() || item.is_none() || !is_empty {
+    let lacks = |item: &Table<'_>| {
+        let context = item.get("context");
+        let is_empty = context.is_none_or(|context| table_of(context).is_some_and(|table| table.is_empty()));
+        is_empty && item.get("inbox").is_none()
+    };
+    if !flow.collects() || !ground.items().iter().any(lacks) {
         return true;
     }
     let (place, what) = match &flow.collect {

@@ -48,6 +48,8 @@ fn what_is_wrong_is_said() {
     );
     check("every = \"1h\"\nsql = \"select 1\"\nwen = 1", "", "unknown key `wen`");
     check("every = \"1h\"\nsql = \"select 1 as id\"", ITEM, "needs `[flow] dedup`");
+    let further = ITEM.replace("[item]", "[items.more]");
+    check("every = \"1h\"\nsql = \"select 1 as id\"", &further, "needs `[flow] dedup`");
 }
 
 #[track_caller]

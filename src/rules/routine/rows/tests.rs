@@ -1,7 +1,9 @@
 //! Rows: what they become, and what they may not.
 
 use super::*;
+use crate::rules::foreign::{InboxSpec, TableName};
 use crate::rules::matcher::Matcher;
+use crate::rules::name::InboxName;
 use crate::rules::problem::Level;
 use crate::rules::routine::RoutineSet;
 use crate::rules::testing::event;
@@ -72,6 +74,33 @@ fn a_row_reaches_the_queues_of_its_source() {
     let mut elsewhere = plain();
     elsewhere["item"]["queue"] = "finance".into();
     check(&trust(), &row(&elsewhere), &["rows of the source `hq` may not use the queue `finance`"]);
+    let mut further = plain();
+    further["items"]["more"] = json!({ "queue": "finance", "title": "t" });
+    further["items"]["audit"] = json!({ "inbox": "audit_log", "queue": "a column", "kind": "k" });
+    let want = [
+        "rows of the source `hq` may not use the queue `finance`",
+        "rows of the source `hq` may not use the inbox `audit_log`",
+        "there is no inbox `audit_log`",
+    ];
+    check(&trust(), &row(&further), &want);
+    further["items"] = json!({ "agent": { "inbox": "hq-agents", "queue": "a column" } });
+    check(&trust(), &row(&further), &["there is no inbox `hq-agents`"]);
+    let name = InboxName::parse("hq-agents").unwrap();
+    let inbox = InboxSpec {
+        name: name.clone(),
+        table: TableName::parse("agents").unwrap(),
+        dedup: None,
+        tenant: None,
+        due: None,
+        open: None,
+        waiting: None,
+        supersede: None,
+        replace: None,
+        append: Vec::new(),
+        lease: None,
+    };
+    let tables = Tables { inboxes: Arc::new([(name, inbox)].into()), ..Tables::default() };
+    accepted(&Trust { tables, ..trust() }, &row(&further));
 }
 
 #[test]
@@ -200,6 +229,7 @@ fn trust() -> Trust {
         queues: ["ops", "hq-*"].map(|text| QueuePattern::parse(text).unwrap()).to_vec(),
         tenants: Tenants::Any,
         run_as: None,
+        tables: Default::default(),
     }
 }
 

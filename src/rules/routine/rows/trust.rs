@@ -8,6 +8,7 @@
 
 use super::super::{Instructions, ItemSpec, Routine, Trigger};
 use super::names::{QueuePattern, RoleName, RowSourceName};
+use crate::rules::foreign::Tables;
 use crate::rules::problem::{Problem, Problems};
 use crate::rules::text::listed;
 use std::collections::BTreeSet;
@@ -35,12 +36,14 @@ const WORDS_REFUSED: [&str; 9] = [
 pub struct Trust {
     /// The name of the source.
     pub source: RowSourceName,
-    /// The queues which their items may go to.
+    /// The queues, and inboxes, which their items may go to.
     pub queues: Vec<QueuePattern>,
     /// Whose they may be.
     pub tenants: Tenants,
     /// The role as which their SQL runs; none means no SQL.
     pub run_as: Option<RoleName>,
+    /// The tables which the settings describe.
+    pub tables: Tables,
 }
 
 /// The tenants whose routines a source may have.
@@ -93,18 +96,25 @@ pub(super) fn review(trust: &Trust, text: &str, problems: &mut Problems) {
             problems.push(problem);
         }
     }
-    if let Some((key, value)) = entry(root, &["item", "instructions_template"])
+    items(root).into_iter().for_each(|table| item(trust, table, problems));
+}
+
+/// Complains about what an item may not. With `inbox` all other keys are columns.
+fn item(trust: &Trust, table: &DeTable<'_>, problems: &mut Problems) {
+    let place = if table.contains_key("inbox") { "inbox" } else { "queue" };
+    if place == "queue"
+        && let Some((key, value)) = entry(table, &["instructions_template"])
         && value.get_ref().as_bool() != Some(false)
     {
         let message = "the instructions of a row are plain text";
         let help = "put what events say into `context`: an agent must be able to tell it from its orders";
         problems.push(Problem::error(key, message).label("would mix them with what events say").help(help));
     }
-    let queue = entry(root, &["item", "queue"]);
-    if let Some((span, name)) = queue.and_then(|(_, value)| Some((value.span(), value.get_ref().as_str()?)))
+    let target = entry(table, &[place]);
+    if let Some((span, name)) = target.and_then(|(_, value)| Some((value.span(), value.get_ref().as_str()?)))
         && !trust.admits_queue(name)
     {
-        let message = format!("rows of the source `{}` may not use the queue `{name}`", trust.source);
+        let message = format!("rows of the source `{}` may not use the {place} `{name}`", trust.source);
         let allowed: Vec<String> = trust.queues.iter().map(ToString::to_string).collect();
         let help = format!(
             "`queues` of `[routines.{}]` has {}",
@@ -113,6 +123,14 @@ pub(super) fn review(trust: &Trust, text: &str, problems: &mut Problems) {
         );
         problems.push(Problem::error(span, message).label("not one of its queues").help(help));
     }
+}
+
+/// The tables of a routine's items: `[item]`, and those of `[items.NAME]`.
+fn items<'a, 'i>(root: &'a DeTable<'i>) -> Vec<&'a DeTable<'i>> {
+    let item = root.get("item").and_then(|item| item.get_ref().as_table());
+    let further = root.get("items").and_then(|items| items.get_ref().as_table());
+    let further = further.into_iter().flat_map(|items| items.values());
+    item.into_iter().chain(further.filter_map(|item| item.get_ref().as_table())).collect()
 }
 
 /// What is wrong with a table of SQL, if anything.

@@ -54,10 +54,11 @@ impl<'s> Checker<'s> {
                 kind => is_a(kind, value),
             },
             "enum" => argument.as_array().unwrap().iter().any(|one| same(one, value)),
-            "else" => true,
+            "then" | "else" => true,
             "if" => {
-                if !errors_of(self.root, argument, value).is_empty() {
-                    self.check(&keywords["else"], value, at);
+                let branch = if errors_of(self.root, argument, value).is_empty() { "then" } else { "else" };
+                if let Some(schema) = keywords.get(branch) {
+                    self.check(schema, value, at);
                 }
                 true
             }

@@ -119,12 +119,29 @@ all = ["R-7", "{{ data.amount }}"]
 reason = { get = "data.reason", type = "string", default = "", max_len = 2000 }
 agent = { get = "row.agent_id" }
 
+[item.context.customer]
+id = { get = "data.customer.id" }
+marks = [{ kind = "refund", of = { get = "data.refund_id" } }]
+empty = {}
+
+[items.manager]
+inbox = "agents"
+queue = "a column like any other"
+priority = "{{ data.amount }}"
+agent_id = { get = "row.manager_id", default = 1 }
+emits = ["refund.seen"]
+
+[items.manager.context]
+refund = { get = "data.refund_id" }
+more = { fixed = true, type = "task" }
+
 [[tests]]
 name = "a refund is one item"
 start = "2026-03-02T09:00:00+01:00"
 rows = [{ agent_id = 1 }]
 given = [{ at = "10s", type = "refund.requested", data = { amount = 600 }, subject = "s" }]
-expect = [{ title = "Refund r1", context = { fixed = 1 } }]
+expect = [{ title = "Refund r1", context = { fixed = 1 } },
+  { inbox = "agents", item = "manager", at = "0s", priority = 5, context = { refund = "r1" } }]
 "#;
 
 /// A query which makes no items.

@@ -1,8 +1,8 @@
 //! What differs, in which words, and what is paired with what.
 
 use super::*;
-use crate::rules::item::{Cause, DedupKey, ItemDraft};
-use crate::rules::name::{ItemName, QueueName, RoutineName};
+use crate::rules::item::{Cause, DedupKey, Foreign, ItemDraft};
+use crate::rules::name::{InboxName, ItemName, QueueName, RoutineName};
 use crate::rules::routine::{START_DEFAULT, Version};
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -93,6 +93,70 @@ fn an_item_too_many_or_too_few_leaves_the_others_alone() {
 }
 
 #[test]
+fn columns_are_compared_by_their_names() {
+    let columns = json!({ "kind": "task", "priority": 5.0, "context": { "a": 1, "b": [2] } });
+    let got = || made_in("agents", columns.clone(), None);
+    check(&[in_agents(json!({ "priority": 5, "context": { "a": 1 } }))], &[got()], &[]);
+    check(&[in_agents(json!({}))], &[got()], &[]);
+    check(
+        &[in_agents(json!({ "kind": "note", "context": { "b": [3] }, "title": "t" }))],
+        &[got()],
+        &[
+            "item 1: kind: expected \"note\", got \"task\"",
+            "item 1: context.b[1]: expected 3, got 2",
+            "item 1: title: expected \"t\", and the item does not set it",
+        ],
+    );
+    check(
+        &[],
+        &[made_in("agents", json!({ "kind": "task" }), None)],
+        &["nobody expected this item: at 0s, inbox `agents`, columns {\"kind\":\"task\"}"],
+    );
+    check(
+        &[in_agents(json!({ "kind": "task" }))],
+        &[],
+        &["item 1 did not come: inbox `agents`, columns {\"kind\":\"task\"}"],
+    );
+}
+
+#[test]
+fn an_item_in_another_inbox_is_said_to_be_there() {
+    let got = made_in("audit", json!({ "kind": "task" }), None);
+    check(
+        &[in_agents(json!({ "kind": "note" }))],
+        std::slice::from_ref(&got),
+        &["item 1: inbox: expected `agents`, got `audit`"],
+    );
+    check(
+        &[titled("a")],
+        std::slice::from_ref(&got),
+        &["item 1: inbox: it goes to `audit`; write `inbox = \"audit\"` to name its columns"],
+    );
+    check(
+        &[in_agents(json!({}))],
+        &[made("a", 0, json!({}))],
+        &["item 1: inbox: expected `agents`, and it goes to the queue `q` of hearken's own"],
+    );
+    // When it comes can be said of any item.
+    let at = Expected { at: Some(after(0)), title: None, ..titled("") };
+    check(&[at], &[got], &[]);
+}
+
+#[test]
+fn a_column_which_collects_may_be_expected_as_a_list() {
+    let collected = || json!([{ "kind": "task", "note": "a" }, { "kind": "task", "note": "b" }]);
+    let got = || made_in("agents", json!({ "kind": "task", "note": "a" }), Some(collected()));
+    check(&[in_agents(json!({ "kind": "task", "note": ["a", "b"] }))], &[got()], &[]);
+    check(&[in_agents(json!({ "note": "a" }))], &[got()], &[]);
+    check(
+        &[in_agents(json!({ "note": ["a", "c"] }))],
+        &[got()],
+        &["item 1: note[2]: expected \"c\", got \"b\""],
+    );
+    check(&[in_agents(json!({ "note": "c" }))], &[got()], &["item 1: note: expected \"c\", got \"a\""]);
+}
+
+#[test]
 fn long_texts_are_cut_where_they_differ() {
     let long = |end: &str| format!("{}{end}", "x".repeat(300));
     let got = differences(&case(&[titled(&long("a"))]), &[made(&long("b"), 0, json!({}))]);
@@ -146,7 +210,25 @@ fn titled(title: &str) -> Expected {
         attempts_max: None,
         context: None,
         state: None,
+        inbox: None,
+        columns: Map::new(),
     }
+}
+
+/// An expected item of the inbox `agents`.
+fn in_agents(columns: Value) -> Expected {
+    let columns = columns.as_object().cloned().unwrap_or_default();
+    Expected { title: None, inbox: Some("agents".to_owned()), columns, ..titled("") }
+}
+
+/// An item which came into an inbox of the user's, with these columns, and what else
+/// it has collected.
+fn made_in(inbox: &str, columns: Value, collected: Option<Value>) -> Made {
+    let context = collected.map_or_else(|| json!({}), |items| json!({ "items": items }));
+    let mut made = made("a", 0, context);
+    let columns = columns.as_object().cloned().unwrap_or_default();
+    made.draft.foreign = Some(Foreign { inbox: InboxName::parse(inbox).unwrap(), columns });
+    made
 }
 
 fn after(secs: i64) -> Timestamp {
@@ -170,6 +252,9 @@ fn made(title: &str, secs: i64, context: Value) -> Made {
         context,
         tags: [].into(),
         chain: Vec::new(),
+        from: None,
+        row: 0,
+        foreign: None,
     };
     Made { at: after(secs), due_at: after(secs), state: ItemState::Waiting, draft }
 }
