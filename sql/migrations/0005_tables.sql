@@ -182,6 +182,8 @@ create table hearken.foreign_items (
     routine       text not null,
     version       text not null,
     item          text not null,
+    source        text,
+    event_id      text,
     dedup_key     bytea not null,
     open_key      bytea,
     supersede_key bytea,
@@ -203,6 +205,8 @@ comment on column hearken.foreign_items.inbox is 'The inbox, as the settings cal
 comment on column hearken.foreign_items.routine is 'The routine which wanted it.';
 comment on column hearken.foreign_items.version is 'The version of that routine.';
 comment on column hearken.foreign_items.item is 'Which item of the routine.';
+comment on column hearken.foreign_items.source is 'The source of its event; null for the log, and for ticks.';
+comment on column hearken.foreign_items.event_id is 'The row of that source, by its id; null for the log.';
 comment on column hearken.foreign_items.dedup_key is 'The key of its cause.';
 comment on column hearken.foreign_items.open_key is 'Its dedup key while it is open.';
 comment on column hearken.foreign_items.supersede_key is 'The key by which others supersede it.';
@@ -240,7 +244,7 @@ begin
         code := null;
         message := null;
         begin
-            for answer in execute insertion using ('[' || drafts[i] || ']')::jsonb loop
+            for answer in execute insertion using ('[' || drafts[i] || ']')::json loop
                 if answer.n is null then
                     locator := answer.locator;
                 else

@@ -158,6 +158,8 @@ begin atomic
            k.paths is null and k.type in (
                'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype, 'text'::regtype, 'varchar'::regtype)
     from kinds k
+    -- A path into what is no JSON any more would leave out nothing: rather no column.
+    where k.paths is null or k.type in ('json'::regtype, 'jsonb'::regtype)
     -- The order of keys in jsonb, so that they need not be sorted for each row.
     order by octet_length(k.name), k.name collate "C";
 end;
@@ -210,7 +212,7 @@ as $$
 declare
     prefix  text := options ->> 'prefix';
     side    text := case operation when 'DELETE' then 'o' else 'n' end;
-    verb    text := case operation when 'MOVE' then 'update' else lower(operation) end;
+    verb    text := case when operation in ('MOVE', 'BULK') then 'update' else lower(operation) end;
     kind    text := prefix || case operation when 'INSERT' then '.created' when 'DELETE' then '.deleted'
                                              when 'TRUNCATE' then '.truncated' else '.updated' end;
     meta    text := format('%L::jsonb', jsonb_build_object('table', options -> 'name', 'operation', verb));
@@ -221,6 +223,8 @@ declare
     keys    text[];
     texts   text[];
     subject text;
+    changed text;
+    usual   text;
 begin
     if operation = 'TRUNCATE' then
         return head || format('null, null, ''{}'', null, %s', meta);
@@ -251,12 +255,24 @@ begin
             || E'\ncross join lateral (select ' || hearken.watch_list(side, columns) || ') as x'
             || E'\nwhere ' || side || '.hearken_passes';
     end if;
-    meta := format('jsonb_build_object(''table'', %L, ''operation'', ''update'', ''changed'', to_jsonb(array_remove(array[',
-                options ->> 'name')
-        || E'\n        '
-        || coalesce((select string_agg(format('case when %s then %L end', d.differs, d.name), E',\n        ' order by d.n)
-                     from unnest(differs, columns) with ordinality as d (differs, name, n)), '')
-        || ']::text[], null)))';
+    -- The names which changed, as JSON puts them into an array. A function takes a
+    -- hundred arguments and no more.
+    select 'concat(' || string_agg(c.part, E',\n        ' order by c.n) || ')' into changed
+    from (select min(d.n) as n,
+                 'concat(' || string_agg(format('case when %s then %L end', d.differs, ', ' || to_json(d.name)),
+                                         E',\n        ' order by d.n) || ')' as part
+          from unnest(differs, columns) with ordinality as d (differs, name, n)
+          group by (d.n - 1) / 50) c;
+    meta := format('(%L || substr(%s, 3) || '']}'')::jsonb',
+        rtrim(jsonb_build_object('table', options -> 'name', 'operation', 'update')::text, '}') || ', "changed": [',
+        coalesce(changed, ''''''));
+    -- The rows of a large update mostly differ in the same columns: what the first pair
+    -- needs is made once. For a few rows that would cost more than it saves.
+    if operation = 'BULK' and changed is not null then
+        usual := E'\n    from (select * from ' || hearken.watch_rows(relation, 'hearken_new', options) || ' n limit 1) n'
+              || E'\n    cross join (select * from ' || hearken.watch_rows(relation, 'hearken_old', options) || ' o limit 1) o)';
+        meta := format(E'case %s\n    when (select %s%s\n    then (select %s%s\n    else %s end', changed, changed, usual, meta, usual, meta);
+    end if;
     if operation = 'MOVE' then
         meta := format('case when o.hearken_n is null then %L::jsonb else ', jsonb_build_object('table', options -> 'name', 'operation', verb))
             || meta || ' end';
@@ -283,7 +299,7 @@ begin
 end $$;
 
 comment on function hearken.watch_sql(oid, text, jsonb) is
-    'The statement which writes the events of a statement, made for the columns which the table has now. The operation is insert, update, delete or truncate in capitals, or MOVE: an update whose old and new rows differ in number.';
+    'The statement which writes the events of a statement, made for the columns which the table has now. The operation is insert, update, delete or truncate in capitals, MOVE: an update whose old and new rows differ in number, or BULK: an update of many rows.';
 
 -- Watching -------------------------------------------------------------------------
 
@@ -425,6 +441,7 @@ create function hearken.watch_body(relation regclass, options jsonb) returns tex
     set search_path = pg_catalog, pg_temp
 begin atomic
     select format($body$
+#variable_conflict use_column
 declare
     bell    text := current_setting('hearken.doorbell', true);
     written bigint;
@@ -433,16 +450,19 @@ begin
     perform set_config('hearken.doorbell', 'off', true);
     if tg_op = 'TRUNCATE' then
         %1$s;
-    elsif (select count(*) from pg_attribute a
-           where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped
-             and a.attname = any (%2$L::name[])) < %3$s then
-        -- A column was dropped or renamed since: with what is there.
+    elsif (select count(*)
+           from unnest(%2$L::name[], %8$L::text[]) as k (name, type)
+           join pg_attribute a on a.attname = k.name and a.atttypid::regtype::text = k.type
+           where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped) < %3$s then
+        -- A column was dropped or renamed since, or its type changed: with what is there.
         execute hearken.watch_sql(tg_relid, tg_op, tg_argv[0]::jsonb);
     elsif tg_op = 'INSERT' then
         %4$s;
     elsif tg_op = 'DELETE' then
         %5$s;
-    %6$selse
+    %6$selsif exists (select from hearken_new offset 20) then
+        %9$s;
+    else
         %7$s;
     end if;
     get diagnostics written = row_count;
@@ -461,10 +481,14 @@ $body$,
             E'elsif (select count(*) from hearken_old) <> (select count(*) from hearken_new) then\n        '
                 || hearken.watch_sql(relation, 'MOVE', options) || E';\n    '
         end,
-        hearken.watch_sql(relation, 'UPDATE', options))
-    from (select array(select jsonb_array_elements_text(options -> 'columns')
-                       union select jsonb_array_elements_text(options -> 'filter_columns')
-                       union select options ->> 'tenant' where options ->> 'tenant' is not null) as names) n;
+        hearken.watch_sql(relation, 'UPDATE', options), n.types,
+        hearken.watch_sql(relation, 'BULK', options))
+    from (select array_agg(a.attname order by a.attnum) as names,
+                 array_agg(a.atttypid::regtype::text order by a.attnum) as types
+          from pg_attribute a
+          where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+            and (options -> 'columns' ? a.attname::text or options -> 'filter_columns' ? a.attname::text
+                 or options ->> 'tenant' = a.attname)) n;
 end;
 
 comment on function hearken.watch_body(regclass, jsonb) is 'Part of hearken.watch(): the text of the trigger''s function.';
@@ -557,6 +581,19 @@ end $$;
 
 comment on function hearken.watch_hand_over(text) is 'Part of hearken.watch(): gives the function to hearken_watcher. Answers ready, or why not.';
 
+create function hearken.watch_hint(answer text) returns text
+    language sql stable
+    set search_path = pg_catalog, pg_temp
+    -- Who makes the role makes nobody else a member of it.
+    return case split_part(answer, ':', 1)
+        when 'no role' then format(
+            'A role which may create roles runs: select hearken.make_watcher(); grant hearken_watcher to %I; then watch again.', current_user)
+        when 'no member' then format('A superuser, or who may grant that role, runs: grant hearken_watcher to %I; then watch again.', current_user)
+        else 'The owner of the schema hearken, or a superuser, runs: select hearken.make_watcher(); and watches the table.'
+    end;
+
+comment on function hearken.watch_hint(text) is 'Part of hearken.watch(): what to do about an answer of hearken.make_watcher() which is not ready.';
+
 create function hearken.watch_apply(relation regclass, options jsonb) returns text
     language plpgsql
     set search_path = pg_catalog, pg_temp
@@ -577,17 +614,21 @@ begin
       and p.pronamespace = 'hearken'::regnamespace and p.proname like 'watch\_%';
     if to_regprocedure(format('hearken.%I()', function)) is null then
         execute format('create function hearken.%I() returns trigger language plpgsql security definer
-            set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set enable_nestloop = off set enable_mergejoin = off as %L',
+            set search_path = pg_catalog, pg_temp set timezone = ''UTC''
+            set enable_nestloop = off set enable_mergejoin = off set jit = off as %L',
             function, body);
         execute format('comment on function hearken.%I() is %L', function,
             format('Makes events %s.created, .updated and .deleted of changes of %s. Made by hearken.watch(); hearken.unwatch() removes it.',
                    options ->> 'prefix', options ->> 'name'));
         -- Nobody else may hang it on a table of theirs and so write what they like.
         execute format('revoke execute on function hearken.%I() from public', function);
-        perform hearken.watch_triggers(relation, function, options);
+    end if;
+    perform hearken.watch_triggers(relation, function, options);
+    -- Also where it was there before: the role may be of later.
+    if not exists (select from pg_proc p
+                   where p.oid = to_regprocedure(format('hearken.%I()', function))
+                     and p.proowner = to_regrole('hearken_watcher')) then
         answer := hearken.watch_hand_over(function);
-    else
-        perform hearken.watch_triggers(relation, function, options);
     end if;
     perform hearken.watch_try(relation, function, options);
     foreach old in array coalesce(before, '{}') loop
@@ -597,7 +638,7 @@ begin
     end loop;
     if answer <> 'ready' then
         raise notice 'the watch of % runs with the rights of %, and not of hearken_watcher: %', relation, current_user, answer
-            using hint = 'A role which may create roles calls hearken.make_watcher(); then watch again.';
+            using hint = hearken.watch_hint(answer);
     end if;
     return case when before is null then 'watched' else 'watched anew' end;
 end $$;
@@ -662,8 +703,12 @@ create view hearken.watches as
            array(select jsonb_array_elements_text(o.options -> 'key')) as key,
            array(select jsonb_array_elements_text(o.options -> 'columns')) as images,
            array(select k.name from jsonb_array_elements_text(o.options -> 'columns') as k (name)
-                 where not exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = k.name
-                                     and a.attnum > 0 and not a.attisdropped)) as missing,
+                 where not exists (select from pg_attribute a join pg_type y on y.oid = a.atttypid
+                                   where a.attrelid = c.oid and a.attname = k.name
+                                     and a.attnum > 0 and not a.attisdropped
+                                     and (coalesce(nullif(y.typbasetype, 0), y.oid) in ('json'::regtype, 'jsonb'::regtype)
+                                          or not exists (select from jsonb_array_elements(o.options -> 'paths') as p (value)
+                                                         where p.value ->> 'column' = a.attname)))) as missing,
            p.proowner::regrole as runs_as,
            t.tgenabled in ('O', 'A') as enabled
     from pg_trigger t
@@ -674,7 +719,7 @@ create view hearken.watches as
     where t.tgname = 'zz_hearken_watch_update' and not t.tgisinternal and t.tgnargs = 1
       and p.pronamespace = 'hearken'::regnamespace and c.relname not like 'watch\_try\_%';
 
-comment on view hearken.watches is 'Which tables are watched, and how. missing: columns which were dropped or renamed since; watch the table again.';
+comment on view hearken.watches is 'Which tables are watched, and how. missing: columns which were dropped or renamed since, or which a path is left out of and are no json any more; watch the table again.';
 
 -- As far as whoever applies this may; hearken.watch() asks again.
 do $$

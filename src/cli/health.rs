@@ -1,5 +1,6 @@
 //! `hearken health`: the health check of a container which has no curl.
 
+use super::say;
 use anyhow::Context;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -35,6 +36,6 @@ pub fn run(args: &HealthArgs) -> anyhow::Result<ExitCode> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    print!("{body}");
+    say(body)?;
     Ok(if head.starts_with("HTTP/1.1 200") { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -3,7 +3,7 @@
 use super::{ConfigArgs, of_schema, runtime, say};
 use crate::config::Config;
 use crate::daemon::load::load_all;
-use crate::pg::install::{self, InstallError, Roles};
+use crate::pg::install::{self, InstallError, Parts, Roles};
 use crate::pg::session::Session;
 use crate::rules::foreign::{Doorbell, InboxSpec, SourceSpec};
 use crate::rules::name::SourceName;
@@ -120,29 +120,29 @@ async fn print(
     sources: &[&SourceSpec],
     session: &Session,
 ) -> anyhow::Result<()> {
-    let mut text = String::from("\\set ON_ERROR_STOP on\n\n");
+    let mut parts = Parts::new(session).await.map_err(of_schema)?;
+    let first = parts.first();
     if args.replicated {
-        text.push_str("-- The log, for rows which come by logical replication\n");
-        text.push_str(&format!("begin;\n{};\ncommit;\n\n", install::REPLICATED_LOG));
+        let title = "-- The log, for rows which come by logical replication";
+        parts.script(&first, &format!("{title}\nbegin;\n{};\ncommit;\n\n", install::REPLICATED_LOG));
     }
     for spec in sources {
         if spec.doorbell == Doorbell::Off {
-            text.push_str(&format!(
-                "-- Source `{}`: {} is polled, and gets no trigger\n\n",
-                spec.name, spec.table
-            ));
+            let (name, table) = (&spec.name, &spec.table);
+            let text = format!("-- Source `{name}`: {table} is polled, and gets no trigger\n\n");
+            parts.script(&first, &text);
             continue;
         }
-        text.push_str(&install::plan(session, spec).await.map_err(explained)?.script());
+        parts.install(&install::plan(session, spec).await.map_err(explained)?);
     }
     let (routines, whole) = routines(config);
     if !whole {
-        text.push_str(
-            "-- Note: not all routines could be read; columns which those set are not in the grants.\n",
-        );
+        let note = "-- Note: not all routines could be read; columns which those set are not in the grants.";
+        parts.grant(&first, note.to_owned());
     }
     if !config.routines.is_empty() {
-        text.push_str("-- Note: columns which routines from the database set are not in the grants.\n");
+        let note = "-- Note: columns which routines from the database set are not in the grants.";
+        parts.grant(&first, note.to_owned());
     }
     let roles = Roles {
         daemon: args.role.as_deref(),
@@ -150,9 +150,8 @@ async fn print(
         worker: args.worker.as_deref(),
     };
     let inboxes = inboxes(&config.inbox, &args.sources);
-    let grants = install::grants(session, sources, &inboxes, &routines, roles).await.map_err(of_schema)?;
-    text.push_str(&grants);
-    Ok(say(&text)?)
+    install::grants(session, sources, &inboxes, &routines, roles, &mut parts).await.map_err(of_schema)?;
+    Ok(say(&parts.text())?)
 }
 
 /// The inboxes to print grants for: none, if it is about single sources.

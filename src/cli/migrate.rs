@@ -1,6 +1,6 @@
 //! `hearken migrate`.
 
-use super::{ConfigArgs, environment, runtime};
+use super::{ConfigArgs, environment, runtime, say};
 use crate::pg::connect::ConnectOptions;
 use crate::pg::migrate;
 use crate::pg::session::{Session, SessionRole};
@@ -27,7 +27,7 @@ pub struct MigrateArgs {
 /// On drift, a newer schema, a failing migration, or without a database.
 pub fn run(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     if args.print {
-        print!("{}", migrate::script());
+        say(&migrate::script())?;
         return Ok(ExitCode::SUCCESS);
     }
     // A migration says whom it waits for, and may wait for long.
@@ -41,13 +41,13 @@ pub fn run(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
         let session = Session::open(&options, SessionRole::Tool, None).await?;
         if args.status {
             let status = migrate::status(&session).await?;
-            print!("{status}");
+            say(&status.to_string())?;
             return Ok(if status.missing().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         let applied = migrate::run(&session).await?;
         match applied.len() {
-            0 => println!("nothing to do: the schema is up to date"),
-            _ => println!("applied {}", applied.join(", ")),
+            0 => say("nothing to do: the schema is up to date\n")?,
+            _ => say(&format!("applied {}\n", applied.join(", ")))?,
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -104,7 +104,10 @@ impl ConfigArgs {
 /// An error of the database, with what to do if the schema is not the one this
 /// program knows: an undefined table, schema or function.
 fn of_schema(error: PgError) -> anyhow::Error {
-    let undefined = error.sqlstate().is_some_and(|state| matches!(state, "42P01" | "3F000" | "42883"));
+    // What is missing of the user's own is named by the error.
+    let undefined = error.answer().is_some_and(|answer| {
+        matches!(&*answer.sqlstate, "42P01" | "3F000" | "42883") && answer.message.contains("hearken")
+    });
     let error = anyhow::Error::new(error);
     if !undefined {
         return error;

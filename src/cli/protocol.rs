@@ -10,6 +10,9 @@ use crate::rules::text::{closest, listed};
 use anyhow::{Context, bail};
 use std::process::ExitCode;
 
+/// What a script for psql begins with: it is to end at the first error.
+const STOP: &str = "\\set ON_ERROR_STOP on\n\n";
+
 /// Make the functions by which workers lease rows of a table of yours.
 ///
 /// `[inbox.NAME.lease]` says which columns there are. Calling it again brings the
@@ -41,7 +44,7 @@ pub fn run(args: &ProtocolArgs) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let inbox = inbox(&config, &args.name)?;
     if args.drop && args.print {
-        say(&protocol::drop_script(inbox, &args.schema))?;
+        say(&format!("{STOP}{}", protocol::drop_script(inbox, &args.schema)))?;
         return Ok(ExitCode::SUCCESS);
     }
     runtime()?.block_on(async {
@@ -64,7 +67,7 @@ async fn make(args: &ProtocolArgs, inbox: &InboxSpec, session: &Session) -> anyh
     };
     let script = protocol::prepare(session, inbox, lease, &args.schema).await.map_err(explained)?;
     if args.print {
-        say(&script)?;
+        say(&format!("{STOP}{script}"))?;
         return Ok(());
     }
     protocol::run(session, &script).await.map_err(of_schema)?;

@@ -36,6 +36,9 @@ pub fn run(args: &UninstallArgs) -> anyhow::Result<ExitCode> {
             false => args.sources.clone(),
         };
         let mut found = 0;
+        if args.print {
+            say("\\set ON_ERROR_STOP on\n\n")?;
+        }
         for name in &names {
             let triggers = install::hung(&session, name).await.map_err(of_schema)?;
             found += triggers.len();

@@ -120,6 +120,7 @@ fn the_reference_names_every_key() {
         "| `tenants` | `\"*\"` |",
         "| `run_as` | – |",
         "| `max` | `5000` |",
+        "| `every` | `\"10s\"` |",
         "| `strategy` | `\"flag\"` |",
         "| `id` | – |",
         "| `type` | – |",

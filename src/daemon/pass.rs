@@ -23,6 +23,7 @@ use crate::rules::matcher::Matcher;
 use crate::rules::name::{RoutineName, SourceName};
 use crate::rules::routine::RoutineSet;
 use crate::rules::snapshot::PageEnd;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -254,6 +255,20 @@ impl EventPass<'_> {
         }
     }
 
+    /// Sends the mark of a page of a table, which the server sees to while items are
+    /// planned. The answer is to be asked for before all others.
+    async fn begin_mark<'b>(&'b self, page: &'b Page) -> Option<Marking<'b>> {
+        let (Some(Step::Rows(rows)), Reader::Table(reader)) = (&page.step, self.reader) else { return None };
+        let mut marking: Marking<'b> = Box::pin(reader.mark(self.session, rows));
+        // The first poll hands the statement to the connection's task, and the yield lets
+        // that task write it.
+        if let std::task::Poll::Ready(result) = futures_util::poll!(marking.as_mut()) {
+            marking = Box::pin(std::future::ready(result));
+        }
+        tokio::task::yield_now().await;
+        Some(marking)
+    }
+
     fn delivery(&self) -> Delivery<'_> {
         let Self { session, writer, care, trouble, .. } = *self;
         Delivery { session, writer, care, trouble, source: self.reader.source() }
@@ -275,6 +290,7 @@ impl EventPass<'_> {
         mut fanned: Option<Fanned>,
     ) -> Result<(Plan, Through, Duration), PgError> {
         let page = work.page;
+        let mut marking = self.begin_mark(page).await;
         let mut sending = self.writer.begin(self.session, self.reader.source());
         let mut plan = Plan::default();
         let fans_out = fanned.as_ref().is_some_and(Fanned::asked);
@@ -288,17 +304,27 @@ impl EventPass<'_> {
         }
         failpoint::hit("pass.planned");
         let planned = work.began.elapsed();
+        let advance = if marking.is_some() { Advance::Nowhere } else { self.advance(page) };
+        if !plan.gated.is_empty()
+            && let Some(marking) = marking.take()
+        {
+            marking.await?;
+        }
         let mut through = match self.gates(page.now).run(&mut plan, &[]).await {
             Ok(through) => through,
             // If drafts were refused before, it only says that the transaction failed.
             Err(error) => return Err(sending.failed().await.unwrap_or(error)),
         };
-        match self.delivery().foreign(&mut plan).await {
+        let delivery = self.delivery();
+        let marked = async { if let Some(marking) = marking { marking.await } else { Ok(()) } };
+        let (marked, placed) = futures_util::join!(marked, delivery.foreign(&mut plan));
+        // What failed first failed the transaction.
+        marked?;
+        match placed {
             Ok(enqueued) => through.enqueued += enqueued,
             Err(error) => return Err(sending.failed().await.unwrap_or(error)),
         }
         through.queues.iter().for_each(|queue| sending.ring_for(queue));
-        let advance = self.advance(page);
         through.enqueued += sending.commit(&plan.decisions, &plan.letters, advance).await?;
         Ok((plan, through, planned))
     }
@@ -374,6 +400,9 @@ impl EventPass<'_> {
         }
     }
 }
+
+/// The answer to a mark.
+type Marking<'a> = BoxFuture<'a, Result<(), PgError>>;
 
 /// What a pass has claimed.
 struct Work<'a> {

@@ -7,7 +7,7 @@
 //! ```sql
 //! insert into "public"."tasks" ("title", "payload")
 //! select "[d]"."[v1]", "[d]"."[v2]"
-//! from jsonb_to_recordset($1::jsonb) as "[d]" ("[n]" integer, "[v1]" character varying(80), "[v2]" jsonb)
+//! from json_to_recordset($1::json) as "[d]" ("[n]" integer, "[v1]" character varying(80), "[v2]" jsonb)
 //! order by "[d]"."[n]"
 //! ```
 //!

@@ -9,13 +9,16 @@
 //! Each check is a module of its own, and speaks for itself; they share what was read
 //! of the tables (`catalog`), and a way to ask (`probe`).
 
+mod arbiter;
 mod catalog;
 mod claim;
 mod doorbell;
 mod finding;
 mod inbox;
 mod item;
+mod own;
 mod policy;
+mod pressure;
 mod privilege;
 mod probe;
 mod retention;
@@ -31,6 +34,7 @@ use super::session::Session;
 use crate::rules::foreign::{InboxSpec, SourceSpec, TableName};
 use crate::rules::name::{InboxName, SourceName};
 use crate::rules::routine::{ItemSpec, Routine, RoutineSet};
+use crate::rules::sql::Sql;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is held against the tables.
@@ -40,6 +44,8 @@ pub struct Described<'a> {
     pub sources: &'a BTreeMap<SourceName, SourceSpec>,
     /// The inboxes of the settings, without hearken's own.
     pub inboxes: &'a BTreeMap<InboxName, InboxSpec>,
+    /// The query of `[pressure]`, if there is one.
+    pub pressure: Option<&'a Sql>,
     /// The routines.
     pub routines: &'a RoutineSet,
 }
@@ -51,8 +57,8 @@ struct Ground<'a> {
     tables: Tables,
     /// The role, in quotes as SQL has it.
     role: String,
-    /// Whose number a source has at the doorbell; none, if hearken's schema is not
-    /// there.
+    /// Whose number a source has at the doorbell; none, if hearken's tables cannot be
+    /// read.
     doorbells: Option<BTreeMap<String, String>>,
 }
 
@@ -76,9 +82,7 @@ async fn look(session: &Session, described: Described<'_>) -> Result<Vec<Finding
     let ground = Ground::read(session, described).await?;
     let mut found = Vec::new();
     if ground.doorbells.is_none() {
-        let message =
-            "there is no schema `hearken` which this role may look into, so doorbells are not looked at";
-        found.push(Finding::warning(Subject::Settings(Vec::new()), message).command("hearken migrate"));
+        found.push(own::unknown(session, &ground.role).await?);
     }
     for spec in described.sources.values() {
         source::look(&ground, spec, &mut found).await?;
@@ -86,6 +90,7 @@ async fn look(session: &Session, described: Described<'_>) -> Result<Vec<Finding
     for spec in described.inboxes.values() {
         inbox::look(&ground, spec, &mut found).await?;
     }
+    pressure::look(&ground, &mut found).await?;
     retention::look(&ground, &mut found).await?;
     for routine in &described.routines.routines {
         statement::look(&ground, routine, &mut found).await?;

@@ -10,12 +10,14 @@
 
 mod catalog;
 mod condition;
-mod grants;
+pub(crate) mod grants;
+mod parts;
 mod replicated;
 mod text;
 pub mod watch;
 
 pub use self::grants::{Roles, grants};
+pub use self::parts::Parts;
 pub use self::replicated::REPLICATED_LOG;
 
 use self::catalog::Shape;

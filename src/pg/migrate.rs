@@ -112,7 +112,12 @@ impl fmt::Display for Status {
 /// All migrations as one script for `psql`, which keeps the ledger as well.
 #[must_use]
 pub fn script() -> String {
-    let mut text = String::from("\\set ON_ERROR_STOP on\ncreate schema if not exists hearken;\n");
+    let mut text = String::from(
+        // `create schema if not exists` wants the privilege even if it exists.
+        "\\set ON_ERROR_STOP on\n\
+         select to_regnamespace('hearken') is null as wanted \\gset\n\
+         \\if :wanted\ncreate schema hearken;\n\\endif\n",
+    );
     text.push_str(LEDGER);
     for migration in MIGRATIONS {
         let sha256 = hex::encode(Sha256::digest(migration.sql));

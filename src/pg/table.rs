@@ -205,7 +205,11 @@ impl TableReader {
 
     /// Marks the rows of a page, in the transaction which is open. Fails if not all of
     /// them are marked, or some would be claimed again under the same id.
-    pub(super) async fn mark(&self, session: &Session, rows: &Rows) -> Result<(), PgError> {
+    ///
+    /// # Errors
+    ///
+    /// Of the database; 42P17 if the mark does not do what it is for.
+    pub async fn mark(&self, session: &Session, rows: &Rows) -> Result<(), PgError> {
         let client = session.client();
         let row = match &self.spec.strategy {
             Strategy::Flag { .. } => {

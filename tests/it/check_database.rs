@@ -55,6 +55,8 @@ async fn expressions_are_parsed_by_the_database() -> anyhow::Result<()> {
             "mark = \"procesed = true\"",
             "`mark` of source `plugins` does not fit",
         ),
+        ("time = \"created_at\"", "time = \"event_type\"", "`time` of source `plugins` is text"),
+        ("order =", "ready = \"payload->>'at'\"\norder =", "`ready` of source `plugins` is text"),
         ("order = \"created_at, id\"", "order = \"created, id\"", "`order` of source `plugins` does not fit"),
         ("data = \"payload\"", "data = \"payload->>'new'\"", "is text, in which no path leads anywhere"),
         (
@@ -70,7 +72,7 @@ async fn expressions_are_parsed_by_the_database() -> anyhow::Result<()> {
         ("open =", "due = \"due_att\"\nopen =", "`due` names the column `due_att`"),
         ("append = [\"context\"]", "append = [\"title\"]", "only jsonb or an array collects"),
     ] {
-        let level = if says.contains("is text") { "warning" } else { "error" };
+        let level = if says.contains("is text, in which") { "warning" } else { "error" };
         ground.with_settings(right, wrong).finds(level, says, None);
     }
     Ok(())
@@ -129,10 +131,41 @@ async fn the_unique_index_must_be_there() -> anyhow::Result<()> {
     ground.finds("error", says, Some(mend));
     ground.mend().await?;
     ground.fits();
-    let other =
-        "drop index items_key; create unique index on items (tenant_id, dedup_key) where status = 'done'";
+    Ok(())
+}
+
+/// An index for other rows is there: a second one beside it is rarely what is wanted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unique_index_for_other_rows_is_named_with_its_predicate() -> anyhow::Result<()> {
+    let says = "`public.items` has no unique index on `tenant_id` and `dedup_key`";
+    let other = "drop index items_key; \
+                 create unique index items_done on items (dedup_key, tenant_id) where status = 'done'";
     let ground = Ground::after(other).await?;
-    ground.finds("error", says, Some(mend));
+    ground.finds("error", says, None);
+    let found = ground.found();
+    let help = found[0]["help"].as_str().expect("a help");
+    let filter = "where = \"(status = 'done'::item_status)\"";
+    assert!(help.contains("`items_done`") && help.contains(filter), "{help}");
+    assert_eq!(found[0].get("mend"), None);
+    // What is proposed fits; and so it is told where the settings have no predicate at all.
+    let written = ", where = \"status in ('pending','leased')\"";
+    ground.with_settings(written, &format!(", {filter}")).fits();
+    let without = ground.with_settings(written, "");
+    without.finds("error", says, None);
+    assert_eq!(without.found()[0].get("mend"), None);
+    Ok(())
+}
+
+/// The planner takes a deferrable constraint, and the insert does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deferrable_constraint_is_not_enough() -> anyhow::Result<()> {
+    let fault = "drop index items_key; \
+                 alter table items add constraint items_key unique (tenant_id, dedup_key) \
+                 deferrable initially deferred";
+    let ground = Ground::after(fault).await?;
+    let mend = "alter table \"public\".\"items\" drop constraint \"items_key\", \
+                add constraint \"items_key\" UNIQUE (tenant_id, dedup_key)";
+    ground.finds("error", "the unique index `items_key` of `public.items` is deferrable", Some(mend));
     ground.mend().await?;
     ground.fits();
     Ok(())
@@ -153,6 +186,48 @@ async fn the_doorbell_must_be_there_and_ring() -> anyhow::Result<()> {
     ground.finds("warning", "no trigger on `public.queue` rings for new rows", None);
     assert_eq!(ground.found()[0]["help"], "run `hearken install --source plugins`");
     ground.with_settings("order =", "doorbell = \"off\"\norder =").fits();
+    Ok(())
+}
+
+/// The other trigger, for rows which an update makes pending, where there is to be one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doorbell_must_ring_for_updates_too() -> anyhow::Result<()> {
+    let ground = Ground::after("alter table queue disable trigger zz_hearken_pending_plugins").await?;
+    let says = "the trigger `zz_hearken_pending_plugins` on `public.queue` is switched off";
+    let mend = "alter table \"public\".\"queue\" enable trigger \"zz_hearken_pending_plugins\"";
+    ground.finds("warning", says, Some(mend));
+    ground.mend().await?;
+    ground.fits();
+    let ground = Ground::after("drop trigger zz_hearken_pending_plugins on queue").await?;
+    ground.finds("warning", "rings for rows which an update makes pending", None);
+    assert_eq!(ground.found()[0]["help"], "run `hearken install --source plugins`");
+    // `hearken install` makes none of a subquery.
+    let subquery = "pending = \"not processed and exists (select from public.items)\"";
+    ground.with_settings("pending = \"not processed\"", subquery).fits();
+    let keys = "strategy = \"keys\"\n";
+    ground.with_settings("pending = \"not processed\"\nmark = \"processed = true\"\n", keys).fits();
+    // One thing to do, one finding.
+    let ground = Ground::after(
+        "drop trigger zz_hearken_pending_plugins on queue; \
+         drop trigger zz_hearken_doorbell_plugins on queue",
+    )
+    .await?;
+    ground.finds("warning", "rings for new rows, nor for those which an update makes pending", None);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_query_of_pressure_must_say_yes_or_no() -> anyhow::Result<()> {
+    let ground = Ground::sound().await?;
+    let asks = |sql: &str| ground.with_more_settings(&format!("\n[pressure]\nsql = \"{sql}\"\n"));
+    asks("select count(*) > 5 from public.queue").fits();
+    for (sql, says) in [
+        ("select true from public.load", "`sql` of [pressure] does not fit: relation \"public.load\""),
+        ("select 5", "`sql` of [pressure] gives `int4`, and is to say yes or no"),
+        ("select", "`sql` of [pressure] gives no column"),
+    ] {
+        asks(sql).finds("error", says, None);
+    }
     Ok(())
 }
 

@@ -203,7 +203,7 @@ async fn the_script_runs_without_hearken() -> anyhow::Result<()> {
     let script = succeeds(&said);
     assert_eq!(db.count(FUNCTIONS).await?, 0, "printed, and not done");
     db.client.batch_execute("create schema \"Api\"").await?;
-    db.client.batch_execute(script).await?;
+    db.client.batch_execute(script.trim_start_matches("\\set ON_ERROR_STOP on\n")).await?;
     fill(&db.client, &[("ann", "one", 0)]).await?;
     let leased = db.client.query("select title from \"Api\".agents_lease('w')", &[]).await?;
     assert_eq!(leased.len(), 1);

@@ -1,5 +1,6 @@
 //! `hearken.watch`: changes of tables become events, whoever makes them and however.
 
+mod altered;
 mod command;
 mod kinds;
 mod rights;

@@ -22,7 +22,8 @@ with met as materialized (
     cross join lateral (select k.item_id from hearken.dedup_keys k where k.key = w.key offset 0) k
 )
 select f.id, f.inbox, f.locator::text as locator, f.closed_at is not null as closed,
-       f.superseded_by is not null as superseded, f.event_seq, f.routine, f.version, f.item, f.dedup_key,
+       f.superseded_by is not null as superseded, f.event_seq, f.routine, f.version, f.item, f.source,
+       f.event_id, f.dedup_key,
        f.open_key, f.supersede_key, f.overlap_key,
        case when f.tick >= '0001-01-02' and f.tick < '9999-12-30' then f.tick end as tick,
        least(greatest(f.due_at, '0001-01-02'), '9999-12-30') as due_at,

@@ -29,11 +29,11 @@ with met as materialized (
     cross join lateral (select k.item_id from hearken.dedup_keys k where k.key = w.key offset 0) k
 )
 select i.id, i.state, i.event_seq, i.tick, i.due_at, i.created_at, i.routine, i.version, i.item, i.queue, i.dedup_key,
-       i.open_key, i.supersede_key, i.overlap_key, i.chain
+       i.open_key, i.supersede_key, i.overlap_key, i.chain, i.source, i.event_id
 from met m
 cross join lateral (
     select i.id, i.state, i.event_seq, i.routine, i.version, i.item, i.queue, i.dedup_key,
-           i.open_key, i.supersede_key, i.overlap_key, i.chain,
+           i.open_key, i.supersede_key, i.overlap_key, i.chain, i.source, i.event_id,
            -- What the daemon cannot hold, infinity or far off, gives way.
            case when i.tick >= '0001-01-02' and i.tick < '9999-12-30' then i.tick end as tick,
            least(greatest(i.due_at, '0001-01-02'), '9999-12-30') as due_at,

@@ -68,8 +68,21 @@ select case when c.oid is not null then jsonb_build_object(
     'indexes', coalesce((
         select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'name', x.relname,
-            'partial', i.indpred is not null
-        ))
+            'unique', i.indisunique,
+            'immediate', i.indimmediate,
+            'key', (
+                select pg_catalog.jsonb_agg(a.attname order by k.place)
+                from pg_catalog.unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
+                left join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+                where k.place <= i.indnkeyatts
+            ),
+            'predicate', pg_catalog.pg_get_expr(i.indpred, i.indrelid),
+            'constraint', (
+                select pg_catalog.pg_get_constraintdef(o.oid)
+                from pg_catalog.pg_constraint o
+                where o.conindid = i.indexrelid and o.conrelid = i.indrelid and o.contype in ('p', 'u')
+            )
+        ) order by x.relname)
         from pg_catalog.pg_index i
         join pg_catalog.pg_class x on x.oid = i.indexrelid
         where i.indrelid = c.oid and i.indisvalid
@@ -81,7 +94,8 @@ select case when c.oid is not null then jsonb_build_object(
             'rings', f.proname = 'ring' and fn.nspname = 'hearken',
             'argument', pg_catalog.split_part(pg_catalog.encode(g.tgargs, 'escape'), '\000', 1),
             'before_row', g.tgtype & 3 = 3,
-            'on_insert', g.tgtype & 4 <> 0
+            'on_insert', g.tgtype & 4 <> 0,
+            'on_update', g.tgtype & 16 <> 0
         ) order by g.tgname)
         from pg_catalog.pg_trigger g
         join pg_catalog.pg_proc f on f.oid = g.tgfoid

@@ -29,7 +29,8 @@ pub(super) struct Looked {
 /// If there is no connection, or it is lost.
 pub(super) fn look(args: &ConfigArgs, set: &RoutineSet, files: &mut [RoutineFile]) -> anyhow::Result<Looked> {
     let config = args.load()?;
-    let described = Described { sources: &config.source, inboxes: &config.inbox, routines: set };
+    let pressure = config.pressure.as_ref().map(|pressure| &pressure.sql);
+    let described = Described { sources: &config.source, inboxes: &config.inbox, pressure, routines: set };
     let findings = runtime()?.block_on(async {
         let session = args.connect().await?;
         anyhow::Ok(inspect(&session, described).await?)

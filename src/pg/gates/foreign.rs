@@ -5,7 +5,7 @@
 //! closed is noted as such and not asked about again.
 
 use super::Gates;
-use super::read::{cause_of, key_of};
+use super::read::{cause_of, from_of, key_of};
 use crate::pg::columns::cause_columns;
 use crate::pg::error::{PgError, Policy};
 use crate::pg::inbox::Locator;
@@ -400,7 +400,7 @@ fn item_of(row: &Row) -> Result<(Item, Locator), PgError> {
             context: serde_json::json!({ "items": [] }),
             tags: Vec::new().into(),
             chain: Vec::new(),
-            from: None,
+            from: from_of(row)?,
             row: 0,
             foreign: Some(Foreign { inbox, columns: Map::new() }),
         },
@@ -431,6 +431,8 @@ struct Columns<'a> {
     open_key: Vec<Option<KeyBytes>>,
     supersede_key: Vec<Option<KeyBytes>>,
     overlap_key: Vec<Option<KeyBytes>>,
+    source: Vec<Option<&'a str>>,
+    event_id: Vec<Option<&'a str>>,
 }
 
 impl<'a> Columns<'a> {
@@ -449,6 +451,8 @@ impl<'a> Columns<'a> {
         self.open_key.push(item.keys.open.map(KeyBytes));
         self.supersede_key.push(item.keys.supersede.map(KeyBytes));
         self.overlap_key.push(item.keys.overlap.map(KeyBytes));
+        self.source.push(item.draft.from.as_ref().map(|from| from.source.as_str()));
+        self.event_id.push(item.draft.from.as_ref().map(|from| from.id.as_str()));
     }
 
     async fn write(&self, session: &Session, statement: &Statement) -> Result<(), PgError> {
@@ -470,6 +474,8 @@ impl<'a> Columns<'a> {
                     &self.open_key,
                     &self.supersede_key,
                     &self.overlap_key,
+                    &self.source,
+                    &self.event_id,
                 ],
             )
             .await?;

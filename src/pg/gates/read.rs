@@ -13,13 +13,14 @@ use crate::rules::gate::entry::{
 use crate::rules::gate::merge::collected;
 use crate::rules::gate::state::{NO_SLOT, Owner, State};
 use crate::rules::gate::wanted::Wanted;
-use crate::rules::item::{Cause, DedupKey, ItemDraft};
-use crate::rules::name::{ItemName, QueueName, RoutineName};
+use crate::rules::item::{Cause, DedupKey, FromRow, ItemDraft};
+use crate::rules::name::{ItemName, QueueName, RoutineName, SourceName};
 use crate::rules::routine::Version;
 use jiff::Timestamp;
 use postgres_types::ToSql;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use tokio_postgres::{Row, Statement};
 
 type Parameters<'a> = Vec<&'a (dyn ToSql + Sync)>;
@@ -226,6 +227,13 @@ pub(super) fn cause_of(row: &Row) -> Result<Cause, PgError> {
     })
 }
 
+/// The row of the user's which an item comes from, by its columns `source` and `event_id`.
+pub(super) fn from_of(row: &Row) -> Result<Option<Arc<FromRow>>, PgError> {
+    let (source, id): (Option<&str>, Option<String>) = (row.try_get("source")?, row.try_get("event_id")?);
+    let source = source.and_then(|source| SourceName::parse(source).ok());
+    Ok(source.zip(id).map(|(source, id)| Arc::new(FromRow { source, id })))
+}
+
 fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
     let id: i64 = row.try_get("id")?;
     let bad = |what: &str, why: &str| unreadable(&format!("`{what}` of item {id}"), why);
@@ -256,7 +264,7 @@ fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
             context: serde_json::json!({ "items": [] }),
             tags: Vec::new().into(),
             chain: chain.into_iter().flatten().filter_map(|name| RoutineName::parse(name).ok()).collect(),
-            from: None,
+            from: from_of(row)?,
             row: 0,
             foreign: None,
         },

@@ -16,7 +16,7 @@ pub(super) fn records(table: &Table, locator: &[String], values: &[&str]) -> Str
     let values = values.iter().enumerate();
     let values = values.map(|(k, name)| format!(", \"[v{}]\" {}", k + 1, table.definition(name)));
     let columns: String = located.chain(values).collect();
-    format!("jsonb_to_recordset($1::jsonb) as \"[d]\" (\"[n]\" integer{columns})")
+    format!("json_to_recordset($1::json) as \"[d]\" (\"[n]\" integer{columns})")
 }
 
 /// The locator of a row as text; `column` says how one of its columns is written.

@@ -59,11 +59,20 @@ pub(super) struct Column {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Index {
     pub(super) name: String,
-    pub(super) partial: bool,
+    pub(super) unique: bool,
+    /// Whether it refuses a duplicate at once: not that of a deferrable constraint.
+    pub(super) immediate: bool,
+    /// The columns of its key; none, where there is an expression.
+    pub(super) key: Vec<Option<String>>,
+    /// Which rows it has, if not all.
+    pub(super) predicate: Option<String>,
+    /// What the constraint says which it belongs to, if it does.
+    pub(super) constraint: Option<String>,
 }
 
 /// A trigger of the user's, or a doorbell.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of the catalog, as it comes")]
 pub(super) struct Trigger {
     pub(super) name: String,
     /// `pg_trigger.tgenabled`: `O` and `A` fire for ordinary writers.
@@ -75,6 +84,7 @@ pub(super) struct Trigger {
     /// Whether it may change each new row.
     pub(super) before_row: bool,
     pub(super) on_insert: bool,
+    pub(super) on_update: bool,
 }
 
 /// A policy of row-level security.

@@ -55,7 +55,8 @@ fn looks_through(plan: &Value, table: &Table) -> bool {
         let name = node.get("Index Name").and_then(Value::as_str);
         let index = table.indexes.iter().find(|index| Some(index.name.as_str()) == name);
         // With a partial index beside it the planner has chosen, and may be right.
-        index.is_some_and(|index| !index.partial) && table.indexes.iter().all(|index| !index.partial)
+        index.is_some_and(|index| index.predicate.is_none())
+            && table.indexes.iter().all(|index| index.predicate.is_none())
     };
     match plan {
         Value::Array(plans) => plans.iter().any(|plan| looks_through(plan, table)),

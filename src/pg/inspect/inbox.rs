@@ -1,19 +1,15 @@
-//! Holds an inbox against its table: columns, conditions, and the unique index which
-//! it names.
+//! Holds an inbox against its table: columns, conditions, and what the role needs.
 
 use super::catalog::{Column, Table};
 use super::finding::{Finding, Subject};
 use super::privilege::{Needs, named_in};
-use super::{Ground, item, policy, privilege};
+use super::{Ground, arbiter, item, policy, privilege};
 use crate::pg::error::PgError;
-use crate::rules::foreign::{Conflict, DedupSpec, InboxSpec, quote_ident};
-use crate::rules::gate::request::OnConflict;
-use crate::rules::routine::Routine;
-use crate::rules::sql::targets;
+use crate::pg::install::grants::{Rights, of_inbox};
+use crate::rules::foreign::InboxSpec;
 use crate::rules::text::{closest, listed};
+use std::collections::BTreeSet;
 
-/// There is no unique index as `on conflict` names it.
-const NO_INDEX: &str = "42P10";
 /// So many characters the key of an item has, in hex.
 const KEY_CHARS: i32 = 64;
 
@@ -28,7 +24,7 @@ pub(super) async fn look(
     columns(spec, table, found);
     conditions(ground, spec, found).await?;
     if let Some(dedup) = &spec.dedup {
-        index(ground, spec, dedup, table, found).await?;
+        arbiter::look(ground, spec, dedup, table, found).await?;
     }
     for (routine, one) in ground.items_of(&spec.name) {
         item::look(ground, spec, table, (routine, one), found).await?;
@@ -124,58 +120,18 @@ async fn conditions(ground: &Ground<'_>, spec: &InboxSpec, found: &mut Vec<Findi
     Ok(())
 }
 
-/// The planner looks for the index as an insert would.
-async fn index(
-    ground: &Ground<'_>,
-    spec: &InboxSpec,
-    dedup: &DedupSpec,
-    table: &Table,
-    found: &mut Vec<Finding>,
-) -> Result<(), PgError> {
-    let name = spec.table.quoted();
-    let columns = dedup.conflict.iter().map(|column| quote_ident(column)).collect::<Vec<_>>().join(", ");
-    let filter = dedup.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
-    let sql = format!("insert into {name} default values on conflict ({columns}){filter} do nothing");
-    let Err(answer) = ground.probe.explain(&sql).await? else { return Ok(()) };
-    if answer.sqlstate != NO_INDEX {
-        // Columns and rights are told elsewhere.
-        return Ok(());
-    }
-    let partial = if dedup.filter.is_some() { ", with the predicate of `where`," } else { "" };
-    let conflict = listed(dedup.conflict.iter().map(String::as_str));
-    let message =
-        format!("`{}` has no unique index on {conflict}{partial} to find duplicates by", spec.table);
-    let concurrently = if table.is_partitioned() { "" } else { "concurrently " };
-    let mend = format!("create unique index {concurrently}on {name} ({columns}){filter}");
-    let subject = Subject::inbox(spec.name.as_str(), Some("dedup"));
-    found.push(Finding::error(subject, message).sql(mend));
-    Ok(())
-}
-
-/// What will be done with which columns.
+/// What will be done with which columns: written and changed are those which
+/// `hearken install` prints grants for.
 fn needs(ground: &Ground<'_>, spec: &InboxSpec, table: &Table) -> Needs {
-    let mut needs = Needs::default();
-    let conflict = spec.dedup.as_ref().map(|dedup| dedup.conflict.clone()).unwrap_or_default();
-    let items: Vec<_> = ground.items_of(&spec.name).collect();
-    for (_, one) in &items {
-        let set = one.foreign.iter().flat_map(|foreign| &foreign.columns);
-        needs.insert.extend(set.map(|column| column.name.clone()));
-    }
-    if !items.is_empty() {
-        needs.insert.extend(filled(spec).map(str::to_owned));
-        needs.select.extend(table.key.iter().chain(&conflict).cloned());
+    let Rights { insert, update } = of_inbox(spec, ground.described.routines);
+    let mut needs = Needs { insert, update, select: BTreeSet::new() };
+    if !needs.insert.is_empty() {
+        let conflict = spec.dedup.iter().flat_map(|dedup| &dedup.conflict);
+        needs.select.extend(table.key.iter().chain(conflict).cloned());
     }
     let filter = spec.dedup.as_ref().and_then(|dedup| dedup.filter.as_ref());
     for condition in [spec.open.as_ref(), spec.waiting.as_ref(), filter].into_iter().flatten() {
         needs.select.extend(named_in(table, condition).map(str::to_owned));
-    }
-    needs.update.extend(spec.supersede.iter().flat_map(|supersede| targets(supersede)));
-    needs.update.extend(spec.append.iter().cloned());
-    let upserts = spec.dedup.as_ref().is_some_and(|dedup| dedup.on_conflict == Conflict::Replace);
-    if upserts || items.iter().any(|(routine, _)| replaces(routine)) {
-        let others = || needs.insert.iter().filter(|name| !conflict.contains(name)).cloned().collect();
-        let changed: Vec<String> = spec.replace.clone().unwrap_or_else(others);
-        needs.update.extend(changed);
     }
     needs
 }
@@ -184,8 +140,4 @@ fn needs(ground: &Ground<'_>, spec: &InboxSpec, table: &Table) -> Needs {
 pub(super) fn filled(spec: &InboxSpec) -> impl Iterator<Item = &str> {
     let key = spec.dedup.as_ref().and_then(|dedup| dedup.column.as_deref());
     [spec.tenant.as_deref(), spec.due.as_deref(), key].into_iter().flatten()
-}
-
-fn replaces(routine: &Routine) -> bool {
-    routine.flow.dedup.as_ref().is_some_and(|dedup| dedup.on_conflict == OnConflict::Replace)
 }

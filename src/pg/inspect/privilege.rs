@@ -34,10 +34,14 @@ pub(super) fn of_source(role: &str, spec: &SourceSpec, table: &Table, found: &mu
 
 /// What is missing for an inbox.
 pub(super) fn of_inbox(role: &str, spec: &InboxSpec, table: &Table, needs: &Needs, found: &mut Vec<Finding>) {
+    // A right on a column which nobody can set would help nobody; that is told elsewhere.
+    let settable = |column: &Column, needed: &BTreeSet<String>| {
+        needed.contains(&column.name) && !column.computed && !column.identity_always
+    };
     let closed = [
         ("select", columns(table, |column| needs.select.contains(&column.name) && !column.may_select)),
-        ("insert", columns(table, |column| needs.insert.contains(&column.name) && !column.may_insert)),
-        ("update", columns(table, |column| needs.update.contains(&column.name) && !column.may_update)),
+        ("insert", columns(table, |column| settable(column, &needs.insert) && !column.may_insert)),
+        ("update", columns(table, |column| settable(column, &needs.update) && !column.may_update)),
     ];
     let missing: Vec<(&str, String)> = closed
         .iter()

@@ -31,6 +31,20 @@ impl<'a> Probe<'a> {
         Self { session }
     }
 
+    /// The session which is asked.
+    pub(super) fn session(&self) -> &'a Session {
+        self.session
+    }
+
+    /// Lets somebody else ask over the session; what they are refused is undone as well.
+    pub(super) async fn within<T>(
+        &self,
+        asking: impl Future<Output = Result<T, PgError>>,
+    ) -> Result<Said<T>, PgError> {
+        self.session.client().batch_execute(BEGIN).await?;
+        self.settle(asking.await).await
+    }
+
     /// Parses a statement, as a role if there is one.
     pub(super) async fn prepare(
         &self,

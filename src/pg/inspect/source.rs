@@ -27,10 +27,11 @@ pub(super) async fn look(
     let before = found.len();
     expressions(ground, spec, found).await?;
     texts_as_data(ground, spec, table, found).await?;
+    texts_as_times(ground, spec, table, found).await?;
     let sound = found.len() == before;
     privilege::of_source(&ground.role, spec, table, found);
     policy::of_source(&ground.role, spec, table, found);
-    doorbell::look(ground.doorbells.as_ref(), spec, table, found);
+    doorbell::look(ground, spec, table, found).await?;
     // A claim which cannot be parsed cannot be planned.
     if sound {
         claim::look(ground, spec, table, found).await?;
@@ -87,20 +88,7 @@ async fn texts_as_data(
     let bodies = [("data", &spec.data), ("old", &spec.old), ("meta", &spec.meta)];
     for (key, expression) in bodies {
         let Some(expression) = expression else { continue };
-        // Of a column the catalogue knows it already.
-        let is_text = match table.column(expression) {
-            Some(column) => column.category == 'S',
-            None => {
-                let sql = format!("select ({expression}) from {}", spec.table.quoted());
-                let statement = ground.probe.prepare(&sql, None).await?.ok();
-                statement.is_some_and(|statement| {
-                    statement.columns().first().is_some_and(|column| {
-                        [Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(column.type_())
-                    })
-                })
-            }
-        };
-        if is_text {
+        if is_text(ground, spec, table, expression).await? {
             let message =
                 format!("`{key}` of source `{}` is text, in which no path leads anywhere", spec.name);
             let advice = format!("if it holds JSON, write {key} = \"({expression})::jsonb\"");
@@ -109,4 +97,40 @@ async fn texts_as_data(
         }
     }
     Ok(())
+}
+
+/// A cast would take any text for a time, and fail at the first row which is none.
+async fn texts_as_times(
+    ground: &Ground<'_>,
+    spec: &SourceSpec,
+    table: &Table,
+    found: &mut Vec<Finding>,
+) -> Result<(), PgError> {
+    for (key, expression) in [("time", &spec.time), ("ready", &spec.ready)] {
+        let Some(expression) = expression else { continue };
+        if is_text(ground, spec, table, expression).await? {
+            let message = format!("`{key}` of source `{}` is text, and is to be a time", spec.name);
+            let advice = format!("if each row has one there, write {key} = \"({expression})::timestamptz\"");
+            let subject = Subject::source(spec.name.as_str(), Some(key));
+            found.push(Finding::error(subject, message).advice(advice));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an expression is text; not, if it makes no sense, which is told elsewhere.
+async fn is_text(
+    ground: &Ground<'_>,
+    spec: &SourceSpec,
+    table: &Table,
+    expression: &str,
+) -> Result<bool, PgError> {
+    // Of a column the catalogue knows it already.
+    if let Some(column) = table.column(expression) {
+        return Ok(column.category == 'S');
+    }
+    let sql = format!("select ({expression}) from {}", spec.table.quoted());
+    let Ok(statement) = ground.probe.prepare(&sql, None).await? else { return Ok(false) };
+    let first = statement.columns().first();
+    Ok(first.is_some_and(|column| [Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(column.type_())))
 }

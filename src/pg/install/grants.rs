@@ -5,6 +5,8 @@
 //! need nothing for its doorbell, since a trigger fires without a right to its
 //! function, and that function uses nothing but what everybody may.
 
+use super::condition::{self, Condition};
+use super::parts::Parts;
 use crate::pg::error::PgError;
 use crate::pg::session::Session;
 use crate::rules::foreign::{Conflict, InboxSpec, SourceSpec, Strategy, TableName, quote_ident};
@@ -43,8 +45,8 @@ const WORKER: [&str; 14] = [
     "execute on function hearken.ring_for_waiting(bytea, bytea)",
 ];
 
-/// The grants as a script. Asks the database who owns the tables, and which sequences
-/// stand behind their defaults.
+/// Adds the grants to the parts of those who may give them. Asks the database who owns
+/// the tables, and which sequences stand behind their defaults.
 ///
 /// # Errors
 ///
@@ -55,43 +57,51 @@ pub async fn grants(
     inboxes: &[&InboxSpec],
     routines: &RoutineSet,
     roles: Roles<'_>,
-) -> Result<String, PgError> {
-    let mut text = String::from("begin;\n");
+    parts: &mut Parts,
+) -> Result<(), PgError> {
     let current = current_role(session).await?;
     let daemon = roles.daemon.unwrap_or(&current);
-    text.push_str(&format!("-- The daemon, as {daemon}\n"));
     for spec in sources {
-        let rights = of_source(spec);
-        text.push_str(&for_table(session, &spec.table, daemon, &rights).await?);
+        for_table(session, &spec.table, daemon, &of_source(spec), parts).await?;
     }
     for spec in inboxes {
-        let rights = of_inbox(spec, routines);
-        text.push_str(&for_table(session, &spec.table, daemon, &rights).await?);
+        for_table(session, &spec.table, daemon, &of_inbox(spec, routines), parts).await?;
     }
+    let first = parts.first();
     if let Some(writer) = roles.writer {
-        text.push_str(&format!(
-            "-- Writers, as {writer}: nothing. The doorbell needs no right of whoever writes to a source.\n"
-        ));
+        let nothing = "nothing. The doorbell needs no right of whoever writes to a source.";
+        parts.grant(&first, format!("-- Writers, as {writer}: {nothing}"));
     }
     if let Some(worker) = roles.worker {
-        text.push_str(&format!("-- Workers of hearken's own inbox, as {worker}\n"));
+        parts.grant(&first, format!("-- Workers of hearken's own inbox, as {worker}"));
         for right in WORKER {
-            text.push_str(&format!("grant {right} to {};\n", quote_ident(worker)));
+            parts.grant(&first, format!("grant {right} to {}", quote_ident(worker)));
         }
     }
-    text.push_str("commit;\n");
-    Ok(text)
+    Ok(())
 }
 
 async fn current_role(session: &Session) -> Result<String, PgError> {
     Ok(session.client().query_one("select current_user::text", &[]).await?.try_get(0)?)
 }
 
+/// Whether a source gets a trigger for updates, if its table has these columns. Only
+/// reads; what the database refuses aborts the transaction. Errors are the database's.
+pub(crate) async fn rings_for_updates(
+    session: &Session,
+    spec: &SourceSpec,
+    columns: &[String],
+) -> Result<bool, PgError> {
+    Ok(matches!(condition::of(session, spec, columns).await?, Condition::When(_)))
+}
+
 /// What the daemon does to a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Rights {
-    insert: BTreeSet<String>,
-    update: BTreeSet<String>,
+pub(crate) struct Rights {
+    /// The columns which it sets in new rows.
+    pub(crate) insert: BTreeSet<String>,
+    /// Those which it changes in rows that are there.
+    pub(crate) update: BTreeSet<String>,
 }
 
 /// Reads all of it, since rows are known by their place; and marks.
@@ -104,7 +114,7 @@ fn of_source(spec: &SourceSpec) -> Rights {
 }
 
 /// Puts what the routines set, and changes what they change.
-fn of_inbox(spec: &InboxSpec, routines: &RoutineSet) -> Rights {
+pub(crate) fn of_inbox(spec: &InboxSpec, routines: &RoutineSet) -> Rights {
     let mut rights = Rights::default();
     for routine in &routines.routines {
         let set = columns_set(spec, routine);
@@ -150,13 +160,15 @@ fn columns_changed(spec: &InboxSpec, routine: &Routine, set: &BTreeSet<String>) 
     changed
 }
 
-/// The grants on one table; a remark, if the role owns it.
+/// The grants on one table, of its owner and that of its schema; a remark, if the role
+/// owns it.
 async fn for_table(
     session: &Session,
     table: &TableName,
     role: &str,
     rights: &Rights,
-) -> Result<String, PgError> {
+    parts: &mut Parts,
+) -> Result<(), PgError> {
     // The role may be one which is still to be made.
     let sql = "\
         select coalesce((select pg_catalog.pg_has_role(r.oid, c.relowner, 'usage') \
@@ -168,41 +180,53 @@ async fn for_table(
                           and p.objid = d.oid and p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
                      join pg_catalog.pg_class s on s.oid = p.refobjid and s.relkind = 'S' \
                      join pg_catalog.pg_namespace m on m.oid = s.relnamespace \
-                     where d.adrelid = c.oid and a.attname <> all ($4)) \
+                     where d.adrelid = c.oid and a.attname <> all ($4)), \
+               pg_catalog.pg_get_userbyid(c.relowner)::text, \
+               pg_catalog.pg_get_userbyid(case pg_catalog.pg_get_userbyid(n.nspowner) \
+                   when 'pg_database_owner' \
+                   then (select b.datdba from pg_catalog.pg_database b \
+                         where b.datname = pg_catalog.current_database()) \
+                   else n.nspowner end)::text \
         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
         where n.nspname = $1 and c.relname = $2";
     let set: Vec<&str> = rights.insert.iter().map(String::as_str).collect();
     let row = session.client().query_opt(sql, &[&table.schema(), &table.name(), &role, &set]).await?;
-    let (owns, sequences): (bool, Vec<String>) = match row {
-        Some(row) => (row.try_get(0)?, row.try_get(1)?),
-        None => return Ok(format!("-- There is no table {table}.\n")),
+    let Some(row) = row else {
+        let first = parts.first();
+        parts.grant(&first, format!("-- There is no table {table}."));
+        return Ok(());
     };
-    if owns {
-        return Ok(format!("-- {table} is {role}'s own: nothing to grant.\n"));
+    let (sequences, owner, schema_owner): (Vec<String>, String, String) =
+        (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    if row.try_get::<_, bool>(0)? {
+        parts.grant(&owner, format!("-- {table} is {role}'s own: nothing to grant."));
+        return Ok(());
     }
-    Ok(written(table, role, rights, &sequences))
+    let schema = quote_ident(table.schema());
+    parts.grant(&schema_owner, format!("grant usage on schema {schema} to {}", quote_ident(role)));
+    for line in written(table, role, rights, &sequences) {
+        parts.grant(&owner, line);
+    }
+    Ok(())
 }
 
-fn written(table: &TableName, role: &str, rights: &Rights, sequences: &[String]) -> String {
+fn written(table: &TableName, role: &str, rights: &Rights, sequences: &[String]) -> Vec<String> {
     let (role, quoted) = (quote_ident(role), table.quoted());
     let listed = |columns: &BTreeSet<String>| {
         columns.iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", ")
     };
-    let mut text = format!(
-        "grant usage on schema {} to {role};\ngrant select on {quoted} to {role};\n",
-        quote_ident(table.schema())
-    );
+    let mut lines = vec![format!("grant select on {quoted} to {role}")];
     for (right, columns) in [("insert", &rights.insert), ("update", &rights.update)] {
         if !columns.is_empty() {
-            text.push_str(&format!("grant {right} ({}) on {quoted} to {role};\n", listed(columns)));
+            lines.push(format!("grant {right} ({}) on {quoted} to {role}", listed(columns)));
         }
     }
     if !rights.insert.is_empty() {
         for sequence in sequences {
-            text.push_str(&format!("grant usage on sequence {sequence} to {role};\n"));
+            lines.push(format!("grant usage on sequence {sequence} to {role}"));
         }
     }
-    text
+    lines
 }
 
 #[cfg(test)]
@@ -263,10 +287,12 @@ mod tests {
             update: BTreeSet::from(["done".to_owned()]),
         };
         let table = TableName::parse("app.jobs").unwrap();
-        let want = "grant usage on schema \"app\" to \"d\";\ngrant select on \"app\".\"jobs\" to \"d\";\n\
-                    grant insert (\"B\", \"a\") on \"app\".\"jobs\" to \"d\";\n\
-                    grant update (\"done\") on \"app\".\"jobs\" to \"d\";\n\
-                    grant usage on sequence app.s to \"d\";\n";
+        let want = [
+            "grant select on \"app\".\"jobs\" to \"d\"",
+            "grant insert (\"B\", \"a\") on \"app\".\"jobs\" to \"d\"",
+            "grant update (\"done\") on \"app\".\"jobs\" to \"d\"",
+            "grant usage on sequence app.s to \"d\"",
+        ];
         assert_eq!(written(&table, "d", &rights, &["app.s".to_owned()]), want);
     }
 }

@@ -123,7 +123,7 @@ pub fn script(watch: &Watch<'_>) -> String {
     };
     format!(
         "-- Watches {}. To be run by whoever owns the table and may create in the schema hearken.\n\
-         begin;\nset local lock_timeout = '2s';\n\
+         \\set ON_ERROR_STOP on\nbegin;\nset local lock_timeout = '2s';\n\
          -- Answers ready if the role is there which the trigger's function belongs to.\n\
          select hearken.make_watcher();\n{call}\ncommit;\n",
         watch.table
@@ -134,7 +134,10 @@ pub fn script(watch: &Watch<'_>) -> String {
 #[must_use]
 pub fn drop_script(table: &TableName) -> String {
     let table = literal(&table.quoted());
-    format!("begin;\nset local lock_timeout = '2s';\nselect hearken.unwatch({table});\ncommit;\n")
+    format!(
+        "\\set ON_ERROR_STOP on\nbegin;\nset local lock_timeout = '2s';\n\
+         select hearken.unwatch({table});\ncommit;\n"
+    )
 }
 
 fn array(values: &[String]) -> String {
@@ -172,6 +175,7 @@ mod tests {
                     redact => array['secret', 'a.b']::text[],\n    filter => E'state <> ''dra\\\\ft''',\n    \
                     truncates => 'record'\n);";
         assert!(text.contains(want), "{text}");
+        assert!(text.contains("\n\\set ON_ERROR_STOP on\nbegin;"), "{text}");
         let with_source = script(&Watch { source: Some("crm"), ..watch });
         assert!(with_source.contains("jsonb_build_object('source', 'crm'::text)"), "{with_source}");
     }

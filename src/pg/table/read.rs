@@ -6,7 +6,9 @@ use crate::pg::page::{Claimed, PageLimits};
 use crate::pg::session::Session;
 use crate::rules::event::Event;
 use crate::rules::snapshot::PageEnd;
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
+use postgres_types::ToSql;
 use serde_json::Value;
 use std::collections::HashSet;
 use tokio_postgres::Row;
@@ -59,9 +61,13 @@ impl TableReader {
         limits: PageLimits,
         wants: &impl Fn(&str) -> bool,
     ) -> Result<Read, PgError> {
-        let rows = session.client().query(&self.claim, &[&limits.rows, &limits.data_max]).await?;
+        // Read as it comes, while the server still fetches the rest.
+        let limited: [&(dyn ToSql + Sync); 2] = [&limits.rows, &limits.data_max];
+        let mut rows = std::pin::pin!(session.client().query_raw(&self.claim, limited).await?);
         let mut gathered = Gathered::new(self, limits);
-        for row in &rows {
+        let mut read = 0;
+        while let Some(row) = rows.try_next().await? {
+            read += 1;
             let attributes = Attributes {
                 id: row.try_get("id")?,
                 kind: row.try_get("type")?,
@@ -80,9 +86,9 @@ impl TableReader {
             if gathered.is_full() {
                 break;
             }
-            gathered.add(place_of(row)?, attributes, wants, body)?;
+            gathered.add(place_of(&row)?, attributes, wants, body)?;
         }
-        Ok(gathered.end(rows.len()))
+        Ok(gathered.end(read))
     }
 
     /// A page row by row, so that one whose expressions fail is known by itself.

@@ -40,6 +40,8 @@ begin
     insert into hearken.sources (name) values ('plugins') returning id into source;
     execute format('create trigger zz_hearken_doorbell_plugins after insert on queue '
         'for each statement execute function hearken.ring(%L)', source::text);
+    execute format('create trigger zz_hearken_pending_plugins after update on queue for each row '
+        'when (not new.processed and old.processed) execute function hearken.ring(%L)', source::text);
 end $$;
 ";
 
@@ -134,6 +136,15 @@ impl Ground {
         assert!(ROUTINE.contains(right), "{right}");
         let folder = folder(SETTINGS, &ROUTINE.replacen(right, wrong, 1));
         Variant { ground: self, folder, url: self.db.url.clone() }
+    }
+
+    /// With more at the end of the settings.
+    pub fn with_more_settings(&self, more: &str) -> Variant<'_> {
+        Variant {
+            ground: self,
+            folder: folder(&format!("{SETTINGS}{more}"), ROUTINE),
+            url: self.db.url.clone(),
+        }
     }
 
     /// As another role.

@@ -97,6 +97,37 @@ async fn the_printed_script_does_it_all_with_the_least_rights() -> anyhow::Resul
     Ok(())
 }
 
+/// Each part is run by the role it names, and none of them is a superuser; whoever prints
+/// may not look into the schema of the table yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_part_is_run_by_whom_it_names() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    let (daemon, owner) = (role(&db, "daemon").await?, role(&db, "owner").await?);
+    let own = TABLE.replace("jobs", "own.jobs");
+    db.client
+        .batch_execute(&format!(
+            "grant usage on schema hearken to {daemon}; \
+             grant select, insert, update on hearken.sources to {daemon}; \
+             create schema own authorization {owner}; set session authorization {owner}; {own}; \
+             reset session authorization"
+        ))
+        .await?;
+    let url = db.url.replace("user=postgres", &format!("user={daemon}"));
+    let settings = Settings::new(&JOBS.replace("public.jobs", "own.jobs"));
+    let script = settings.run(&url, &["install", "--print", "--role", &daemon]).fine();
+    assert!(script.contains("zz_hearken_pending_jobs"), "{script}");
+    let (first, second) = script.split_once("-- Part 2 of 2: ").expect("two parts");
+    assert!(first.starts_with("-- Part 1 of 2: to be run by postgres "), "{script}");
+    assert!(second.starts_with(&format!("to be run by {owner} ")), "{script}");
+    psql(&db, first)?;
+    psql(&db, &format!("set session authorization {owner};\n-- {second}"))?;
+    let hung = "select from pg_trigger where tgrelid = 'own.jobs'::regclass and not tgisinternal";
+    assert_eq!(db.count(hung).await?, 2);
+    let client = as_role(&db, &daemon).await?;
+    check(&client, "update own.jobs set done = true", Ok(())).await;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_only_insert_rings() -> anyhow::Result<()> {
     let db = TestDatabase::new().await?;

@@ -64,7 +64,8 @@ impl Play {
         Ok(self.db.client.batch_execute(sql).await?)
     }
 
-    /// Moves the clock; the daemon takes note.
+    /// Moves the clock, and waits until what is due then was dealt with: what the
+    /// application does next comes after it.
     pub async fn at(&self, time: &str) -> anyhow::Result<()> {
         let at: Timestamp = time.parse()?;
         // Not in the middle of a pass, which would see two times.
@@ -75,7 +76,8 @@ impl Play {
             .await?;
         self.db.set_clock(&format!("'{at}'::timestamptz")).await?;
         client.batch_execute("commit").await?;
-        self.ring().await
+        self.ring().await?;
+        self.quiet().await
     }
 
     async fn ring(&self) -> anyhow::Result<()> {

@@ -70,6 +70,7 @@ async fn the_printed_script_does_the_same() -> anyhow::Result<()> {
     args.push("--print");
     let said = Settings::new("").run(&db.url, &args);
     assert_eq!(said.status, 0, "{}", said.err);
+    assert!(said.out.contains("\n\\set ON_ERROR_STOP on\n"), "{}", said.out);
     let file = tempfile::Builder::new().suffix(".sql").tempfile_in("/tmp")?;
     std::fs::write(file.path(), &said.out)?;
     std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;

@@ -83,6 +83,9 @@ async fn the_migration_needs_no_right_to_make_roles() -> anyhow::Result<()> {
         let row = client.query_one("select runs_as::text from hearken.watches", &[]).await?;
         assert_eq!(row.get::<_, &str>(0), runs_as, "{database}");
     }
+    // Who makes the role makes nobody else a member: the hint says what does.
+    let row = dba_hint(&own.url("one")).await?;
+    assert!(row.contains("grant hearken_watcher to postgres"), "{row}");
     // A DBA mends it.
     let dba = connect(&own.url("one")).await?;
     let row = dba.query_one("select hearken.make_watcher(), hearken.watch('t', 'again')", &[]).await?;
@@ -94,6 +97,12 @@ async fn the_migration_needs_no_right_to_make_roles() -> anyhow::Result<()> {
     let row = dba.query_one(held, &[]).await?;
     assert_eq!((row.get::<_, bool>(0), row.get::<_, bool>(1)), (false, false));
     Ok(())
+}
+
+async fn dba_hint(url: &str) -> anyhow::Result<String> {
+    let client = connect(url).await?;
+    let sql = "select hearken.watch_hint('no member: must have admin option')";
+    Ok(client.query_one(sql, &[]).await?.get(0))
 }
 
 const ROUTINE: &str = r#"

@@ -29,9 +29,19 @@ pub(in crate::rules::gate) fn first_reached(tz: &TimeZone, civil: DateTime) -> O
 pub(in crate::rules::gate) fn last_reached(tz: &TimeZone, civil: DateTime) -> Option<Timestamp> {
     match tz.to_ambiguous_timestamp(civil).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(civil).ok(),
+        // The first time which is shown twice: what is before it is shown once.
+        AmbiguousOffset::Fold { before, .. } if begins_fold(tz, civil) => before.to_timestamp(civil).ok(),
         AmbiguousOffset::Fold { after, .. } => after.to_timestamp(civil).ok(),
         AmbiguousOffset::Gap { after, .. } => behind_gap(tz, civil, after),
     }
+}
+
+/// Whether a time which is shown twice is the first of its kind.
+fn begins_fold(tz: &TimeZone, civil: DateTime) -> bool {
+    let before = civil.checked_sub(SignedDuration::from_secs(1));
+    before.is_ok_and(|before| {
+        matches!(tz.to_ambiguous_timestamp(before).offset(), AmbiguousOffset::Unambiguous { .. })
+    })
 }
 
 /// `at` and a while, or the end of time.
@@ -75,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_time_which_is_shown_twice_is_reached_twice() {
-        check("Europe/Berlin", "2026-10-25T02:00:00", "2026-10-25T00:00:00Z", "2026-10-25T01:00:00Z");
+        check("Europe/Berlin", "2026-10-25T02:00:00", "2026-10-25T00:00:00Z", "2026-10-25T00:00:00Z");
+        check("Europe/Berlin", "2026-10-25T02:00:01", "2026-10-25T00:00:01Z", "2026-10-25T01:00:01Z");
         check("Europe/Berlin", "2026-10-25T02:59:59", "2026-10-25T00:59:59Z", "2026-10-25T01:59:59Z");
         check("Europe/Berlin", "2026-10-25T03:00:00", "2026-10-25T02:00:00Z", "2026-10-25T02:00:00Z");
     }
