@@ -73,7 +73,7 @@ comment on function hearken.read_each(text, text[], oid[]) is
 
 revoke execute on function hearken.read_each(text, text[], oid[]) from public;
 
-create function hearken.check_marked(marked bigint, claimed integer, again bigint) returns bigint
+create function hearken.check_marked(marked bigint, claimed integer, again bigint) returns void
     language plpgsql
     set search_path = pg_catalog, pg_temp
 as $$
@@ -88,7 +88,6 @@ begin
             using errcode = '42P17',
                   hint = 'A trigger or a policy keeps the update from them; they would be claimed again and again.';
     end if;
-    return again;
 end $$;
 
 comment on function hearken.check_marked(bigint, integer, bigint) is

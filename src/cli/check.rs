@@ -104,7 +104,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<Checked> {
     let mut files = load_all(&path)?;
     let set = RoutineSet::new(files.iter().filter_map(|file| file.routine.clone()).collect());
     let tables = config.iter().flat_map(|config| against_tables(&set, &config.source, &config.inbox));
-    for (name, problem) in review(&set, None).into_iter().chain(tables) {
+    for (name, problem) in review(&set).into_iter().chain(tables) {
         note(&mut files, &name, problem);
     }
     let mut checked =

@@ -124,14 +124,13 @@ impl Delivery<'_> {
         if self.care == Care::SetAside {
             return Ok(vec![self.set_aside(); drafts.len()]);
         }
-        let client = self.session.client();
-        client.batch_execute("savepoint probe").await?;
+        self.session.savepoint("probe").await?;
         let (foreign, own): (Vec<&ItemDraft>, Vec<&ItemDraft>) =
             drafts.iter().partition(|draft| draft.foreign.is_some());
         let own: Vec<ItemDraft> = own.into_iter().cloned().collect();
         let (mut of_own, mut of_foreign) =
             (self.own(&own).await?.into_iter(), self.put(&foreign).await?.into_iter());
-        client.batch_execute("rollback to savepoint probe; release savepoint probe").await?;
+        self.session.take_back("probe").await?;
         let verdicts: Vec<Verdict> = drafts
             .iter()
             .map(|draft| if draft.foreign.is_some() { of_foreign.next() } else { of_own.next() })

@@ -101,16 +101,15 @@ impl GatePass<'_> {
         if !drafts.iter().any(|planned| planned.draft.foreign.is_some()) {
             return Ok(self.judge_once(gates, drafts, &mut Met::default(), plan).await?.unwrap_or_default());
         }
-        let client = self.session.client();
         let (mut met, said) = (Met::default(), plan.decisions.len());
         loop {
-            client.batch_execute("savepoint judged").await?;
+            self.session.savepoint("judged").await?;
             if let Some(mut through) = self.judge_once(gates, drafts.clone(), &mut met, plan).await? {
-                client.batch_execute("release savepoint judged").await?;
+                self.session.release("judged").await?;
                 through.enqueued.duplicates += met.told(plan);
                 return Ok(through);
             }
-            client.batch_execute("rollback to savepoint judged; release savepoint judged").await?;
+            self.session.take_back("judged").await?;
             plan.decisions.truncate(said);
             drafts.retain(|planned| !met.takes_out(&planned.draft));
         }
@@ -145,13 +144,12 @@ impl GatePass<'_> {
         plan: &mut Plan,
         events: &[&Event],
     ) -> Result<Through, PgError> {
-        let client = self.session.client();
-        client.batch_execute("savepoint gate").await?;
+        self.session.savepoint("gate").await?;
         let drafts: Vec<ItemDraft> = group.iter().map(|planned| planned.draft.clone()).collect();
         let said = plan.decisions.len();
         let error = match self.judge(gates, group, plan).await {
             Ok(through) => {
-                client.batch_execute("release savepoint gate").await?;
+                self.session.release("gate").await?;
                 return Ok(through);
             }
             Err(error) => error,
@@ -159,7 +157,7 @@ impl GatePass<'_> {
         let (Policy::Refused | Policy::Blocked, Some(answer)) = (error.policy(), error.answer()) else {
             return Err(error);
         };
-        client.batch_execute("rollback to savepoint gate; release savepoint gate").await?;
+        self.session.take_back("gate").await?;
         plan.decisions.truncate(said);
         for draft in &drafts {
             plan.refuse(source_of(draft), draft, &answer.sqlstate, &answer.message, events);

@@ -1,5 +1,6 @@
 //! When a term looks at the log, and how it waits for what comes next.
 
+use super::doorbell::{Doorbell, Lock};
 use crate::pg::error::PgError;
 use crate::pg::session::Session;
 use std::time::{Duration, Instant};
@@ -16,6 +17,21 @@ pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(1);
 const LOOK_PAUSE_A_ROW: Duration = Duration::from_micros(250);
 /// The same, at most.
 const LOOK_PAUSE_MAX: Duration = Duration::from_millis(8);
+
+/// Looks in a row that found something while S waits, after which the request
+/// is cancelled: the load is sustained and the bells would make writers queue.
+const BUSY_LOOKS: u32 = 16;
+
+/// What a look found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing new.
+    Nothing,
+    /// Something, all of it.
+    All,
+    /// Something, and there is more; or the pass failed and is to be repeated.
+    More,
+}
 
 /// When to look, and what the last looks were like.
 #[derive(Debug)]
@@ -48,6 +64,49 @@ impl Rhythm {
             pause: LOOK_PAUSE,
             next_ping: now + PING_EVERY,
             next_poll: now,
+        }
+    }
+
+    /// What a look means for the next one, and for the doorbell; `work` is a session
+    /// over which a wait for its lock can be cancelled.
+    pub(super) async fn looked(
+        &mut self,
+        found: Found,
+        doorbell: &mut Doorbell,
+        work: &Session,
+    ) -> Result<(), PgError> {
+        if found == Found::Nothing {
+            self.busy_looks = 0;
+            return Ok(());
+        }
+        self.quiet_since = None;
+        self.busy_looks += 1;
+        let asked = matches!(doorbell.lock, Lock::Asked(_));
+        if matches!(doorbell.lock, Lock::Held) || (asked && self.busy_looks >= BUSY_LOOKS) {
+            doorbell.wake(work).await?;
+        }
+        // While S waits, whoever is not in this page rings. Awake, we look again
+        // after a pause: looking all the time would take from the writers what
+        // the doorbell spares them.
+        self.look = found == Found::More || matches!(doorbell.lock, Lock::Off);
+        Ok(())
+    }
+
+    /// Asks for the doorbell's lock once it has been quiet for long enough.
+    pub(super) fn fall_asleep(&mut self, doorbell: &mut Doorbell, linger: Duration) {
+        let quiet = *self.quiet_since.get_or_insert_with(Instant::now);
+        if matches!(doorbell.lock, Lock::Free) && quiet.elapsed() >= linger {
+            doorbell.ask();
+        }
+    }
+
+    /// When to look though nothing was heard; none, if there is a reason already.
+    pub(super) fn next_look(&self, doorbell: &Doorbell) -> Option<Instant> {
+        match doorbell.lock {
+            // Not even a timer of nothing: those end at the next millisecond.
+            _ if self.look => None,
+            Lock::Free => Some(Instant::now() + self.pause),
+            Lock::Off | Lock::Asked(_) | Lock::Held => Some(self.next_poll),
         }
     }
 

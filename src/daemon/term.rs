@@ -21,7 +21,7 @@ use super::held::HeldClock;
 use super::pass::{Care, Force, rollback};
 use super::pressure::Gauge;
 use super::query::{Queries, Settled};
-use super::rhythm::{ECHO_WITHIN, PING_EVERY, Rhythm, answered, at, at_or_now, closed};
+use super::rhythm::{ECHO_WITHIN, Found, PING_EVERY, Rhythm, answered, at, at_or_now, closed};
 use super::source::Said;
 use super::status::{Role, Status};
 use super::ticks::{self, Planner};
@@ -40,10 +40,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-
-/// Looks in a row that found something while S waits, after which the request
-/// is cancelled: the load is sustained and the bells would make writers queue.
-const BUSY_LOOKS: u32 = 16;
 
 /// Before a pass is tried again which another one was in the way of.
 const TAKEN_PAUSE: Duration = Duration::from_millis(50);
@@ -132,17 +128,6 @@ pub async fn lead(environment: &mut Environment, leader: &Session, caution: &mut
     }
 }
 
-/// What a look found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    /// Nothing new.
-    Nothing,
-    /// Something, all of it.
-    All,
-    /// Something, and there is more; or the pass failed and is to be repeated.
-    More,
-}
-
 /// What woke us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wake {
@@ -220,7 +205,8 @@ impl<'a> Term<'a> {
             self.queries.start_due(&self.clock);
             self.let_go_on().await?;
             if !self.rhythm.look {
-                self.fall_asleep();
+                let linger = self.environment.config.daemon.linger;
+                self.rhythm.fall_asleep(&mut self.doorbell, linger);
             }
             let wake = self.wait().await?;
             self.woken(wake).await?;
@@ -238,30 +224,7 @@ impl<'a> Term<'a> {
             self.environment.status.metrics.terms.inc();
             tracing::info!("leading");
         }
-        if found == Found::Nothing {
-            self.rhythm.busy_looks = 0;
-            return Ok(());
-        }
-        self.rhythm.quiet_since = None;
-        self.rhythm.busy_looks += 1;
-        let asked = matches!(self.doorbell.lock, Lock::Asked(_));
-        if matches!(self.doorbell.lock, Lock::Held) || (asked && self.rhythm.busy_looks >= BUSY_LOOKS) {
-            self.doorbell.wake(&self.work).await?;
-        }
-        // While S waits, whoever is not in this page rings. Awake, we look again
-        // after a pause: looking all the time would take from the writers what
-        // the doorbell spares them.
-        self.rhythm.look = found == Found::More || matches!(self.doorbell.lock, Lock::Off);
-        Ok(())
-    }
-
-    /// Asks for the lock once it has been quiet for long enough.
-    fn fall_asleep(&mut self) {
-        let quiet = *self.rhythm.quiet_since.get_or_insert_with(Instant::now);
-        let linger = self.environment.config.daemon.linger;
-        if matches!(self.doorbell.lock, Lock::Free) && quiet.elapsed() >= linger {
-            self.doorbell.ask();
-        }
+        self.rhythm.looked(found, &mut self.doorbell, &self.work).await
     }
 
     async fn woken(&mut self, wake: Wake) -> Result<(), PgError> {
@@ -316,12 +279,7 @@ impl<'a> Term<'a> {
         let next_tick = self.planner.next().map(|at| self.clock.instant_of(at));
         let next_query = self.queries.next(&self.clock);
         let next_held = Some(self.held.instant(&self.clock));
-        let next_look = match self.doorbell.lock {
-            // Not even a timer of nothing: those end at the next millisecond.
-            _ if self.rhythm.look => None,
-            Lock::Free => Some(Instant::now() + self.rhythm.pause),
-            Lock::Off | Lock::Asked(_) | Lock::Held => Some(self.rhythm.next_poll),
-        };
+        let next_look = self.rhythm.next_look(&self.doorbell);
         let keeping = self.chores.is_keeping();
         let lock_session = self.doorbell.session().cloned();
         let environment = &mut *self.environment;

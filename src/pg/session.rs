@@ -165,6 +165,34 @@ impl Session {
         &self.client
     }
 
+    /// Sets a savepoint in the transaction which is open.
+    ///
+    /// # Errors
+    ///
+    /// Of the database.
+    pub async fn savepoint(&self, name: &'static str) -> Result<(), PgError> {
+        Ok(self.client.batch_execute(&format!("savepoint {name}")).await?)
+    }
+
+    /// Keeps what was done since a savepoint.
+    ///
+    /// # Errors
+    ///
+    /// Of the database.
+    pub async fn release(&self, name: &'static str) -> Result<(), PgError> {
+        Ok(self.client.batch_execute(&format!("release savepoint {name}")).await?)
+    }
+
+    /// Takes back what was done since a savepoint, and removes it.
+    ///
+    /// # Errors
+    ///
+    /// Of the database.
+    pub async fn take_back(&self, name: &'static str) -> Result<(), PgError> {
+        let sql = format!("rollback to savepoint {name}; release savepoint {name}");
+        Ok(self.client.batch_execute(&sql).await?)
+    }
+
     /// Bounds how long one statement may take.
     ///
     /// # Errors

@@ -211,13 +211,13 @@ impl TableReader {
     /// Of the database; 42P17 if the mark does not do what it is for.
     pub async fn mark(&self, session: &Session, rows: &Rows) -> Result<(), PgError> {
         let client = session.client();
-        let row = match &self.spec.strategy {
+        let marked = match &self.spec.strategy {
             Strategy::Flag { .. } => {
-                client.query_one(&self.mark, &[&rows.places, &rows.parts, &rows.ids]).await
+                client.execute(&self.mark, &[&rows.places, &rows.parts, &rows.ids]).await
             }
-            Strategy::Keys { .. } => client.query_one(&self.mark, &[&rows.ids, &self.id]).await,
+            Strategy::Keys { .. } => client.execute(&self.mark, &[&rows.ids, &self.id]).await,
         };
-        Ok(row.map(drop)?)
+        Ok(marked.map(drop)?)
     }
 
     /// When the next row is ready, if the source says so of its rows.

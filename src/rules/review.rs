@@ -1,8 +1,7 @@
 //! What is odd about routines only when they are looked at together, or beside
 //! the settings: each file by itself is fine.
 //!
-//! Most of it is advice, so only what is surely odd is said: a routine which no
-//! source feeds, one which each event must be weighed against, one which does
+//! Most of it is advice, so only what is surely odd is said: a routine which each event must be weighed against, one which does
 //! what another does, and those which set each other off. But where the settings do
 //! not describe the tables which a routine needs, it cannot be used
 //! ([`against_tables`]).
@@ -14,44 +13,24 @@ mod twins;
 pub use foreign::against_tables;
 
 use super::matcher::{Heavy, Matcher};
-use super::name::{RoutineName, SourceName};
+use super::name::RoutineName;
 use super::problem::Problem;
-use super::routine::{Routine, RoutineSet, Trigger};
-use super::text::{closest, listed};
+use super::routine::RoutineSet;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Looks at routines together. `sources` are those which the settings name;
-/// without them nothing is said about sources. Each warning goes with the name
-/// of the routine in whose text it has its place.
+/// Looks at routines together. Each warning goes with the name of the routine in
+/// whose text it has its place.
 #[must_use]
-pub fn review(set: &RoutineSet, sources: Option<&[SourceName]>) -> Vec<(RoutineName, Problem)> {
+pub fn review(set: &RoutineSet) -> Vec<(RoutineName, Problem)> {
     let mut found = Vec::new();
-    if let Some(sources) = sources {
-        let named = |routine: &Arc<Routine>| Some((routine.name.clone(), unfed(routine, sources)?));
-        found.extend(set.routines.iter().filter_map(named));
-    }
     let matcher = Matcher::new(Arc::new(set.clone()));
     found.extend(matcher.heavy().iter().filter_map(|heavy| self::heavy(set, heavy)));
     found.extend(twins::twins(set));
     found.extend(circles::circles(set));
     found
-}
-
-/// The problem of a routine whose source is not there.
-fn unfed(routine: &Routine, sources: &[SourceName]) -> Option<Problem> {
-    let Trigger::Event(trigger) = &routine.trigger else { return None };
-    let from = trigger.from.as_ref().filter(|from| !sources.contains(from))?;
-    let span = place(&routine.text, &["on", "event", "from"]);
-    let message = format!("there is no source `{from}`, so this routine never runs");
-    let names = || sources.iter().map(SourceName::as_str);
-    let help = match closest(from.as_str(), names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known sources: {}", listed(names())),
-    };
-    Some(Problem::warning(span, message).label("not in hearken.toml").help(help))
 }
 
 /// The problem of many routines which cannot be told apart before their

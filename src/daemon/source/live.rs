@@ -6,7 +6,7 @@ use crate::daemon::clock::DbClock;
 use crate::daemon::doorbell::{Doorbell, Lock};
 use crate::daemon::fan_out;
 use crate::daemon::pass::Force;
-use crate::daemon::rhythm::{PING_EVERY, Rhythm, answered, at, at_or_now, closed};
+use crate::daemon::rhythm::{Found, PING_EVERY, Rhythm, answered, at, at_or_now, closed};
 use crate::pg::each::EachQueries;
 use crate::pg::enqueue::Writer;
 use crate::pg::error::{PgError, Policy};
@@ -19,25 +19,11 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Looks in a row that found something while S waits, after which the request is
-/// cancelled.
-const BUSY_LOOKS: u32 = 16;
 /// Between two questions whether the doorbell is there: somebody may put one there, or
 /// drop it with the table.
 const RUNG_EVERY: Duration = Duration::from_secs(10);
 /// Between two removals of old keys.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
-
-/// What a look found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    /// Nothing new.
-    Nothing,
-    /// Something, all of it.
-    All,
-    /// Something, and there is more; or the pass is to be repeated.
-    More,
-}
 
 /// What a source works with while it can be used.
 pub(super) struct Live {
@@ -109,18 +95,7 @@ impl Live {
     pub(super) async fn looked(&mut self, found: Found) -> Result<(), End> {
         self.rhythm.next_poll = Instant::now() + self.poll();
         self.rhythm.well = true;
-        if found == Found::Nothing {
-            self.rhythm.busy_looks = 0;
-            return Ok(());
-        }
-        self.rhythm.quiet_since = None;
-        self.rhythm.busy_looks += 1;
-        let asked = matches!(self.doorbell.lock, Lock::Asked(_));
-        if matches!(self.doorbell.lock, Lock::Held) || (asked && self.rhythm.busy_looks >= BUSY_LOOKS) {
-            self.doorbell.wake(&self.work).await?;
-        }
-        self.rhythm.look = found == Found::More;
-        Ok(())
+        Ok(self.rhythm.looked(found, &mut self.doorbell, &self.work).await?)
     }
 
     fn poll(&self) -> Duration {
@@ -132,20 +107,13 @@ impl Live {
 
     /// Asks for the lock once it has been quiet for long enough.
     pub(super) fn fall_asleep(&mut self, linger: Duration) {
-        let quiet = *self.rhythm.quiet_since.get_or_insert_with(Instant::now);
-        if matches!(self.doorbell.lock, Lock::Free) && quiet.elapsed() >= linger {
-            self.doorbell.ask();
-        }
+        self.rhythm.fall_asleep(&mut self.doorbell, linger);
     }
 
     /// Waits for a reason to do something, and does what is not a look.
     pub(super) async fn wait(&mut self, common: &mut Common) -> Result<(), End> {
         let next_ready = self.ready.map(|at| self.clock.instant_of(at));
-        let next_look = match self.doorbell.lock {
-            _ if self.rhythm.look => None,
-            Lock::Free => Some(Instant::now() + self.rhythm.pause),
-            Lock::Off | Lock::Asked(_) | Lock::Held => Some(self.rhythm.next_poll),
-        };
+        let next_look = self.rhythm.next_look(&self.doorbell);
         let lock_session = self.doorbell.session().cloned();
         tokio::select! {
             biased;

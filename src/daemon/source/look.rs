@@ -1,11 +1,11 @@
 //! The passes over a source, and what they mean for it.
 
-use super::live::{Found, Live, unusable};
+use super::live::{Live, unusable};
 use super::{End, Source};
 use crate::daemon::clock::DbClock;
 use crate::daemon::fan_out;
 use crate::daemon::pass::{Care, EventPass, Learned, PassEnd, Reader, Stage, rollback};
-use crate::daemon::rhythm::{LOOK_PAUSE, answered};
+use crate::daemon::rhythm::{Found, LOOK_PAUSE, answered};
 use crate::pg::error::{PgError, Policy};
 use crate::pg::page::PageLimits;
 use crate::pg::registry;

@@ -1,11 +1,11 @@
 //! The passes of a term over events and ticks, and what they mean for it.
 
-use super::{Found, Term};
+use super::Term;
 use crate::daemon::caution::Batch;
 use crate::daemon::clock::DbClock;
 use crate::daemon::fan_out;
 use crate::daemon::pass::{Done, EventPass, Learned, PassEnd, Reader, rollback};
-use crate::daemon::rhythm::{LOOK_PAUSE, answered};
+use crate::daemon::rhythm::{Found, LOOK_PAUSE, answered};
 use crate::daemon::status::Status;
 use crate::daemon::ticks::{TickEnd, TickPass};
 use crate::pg::error::{PgError, Policy};

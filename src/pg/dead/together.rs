@@ -94,8 +94,7 @@ async fn try_group(
     writer: &Writer,
     letters: &[(i64, ItemDraft)],
 ) -> Result<Tried, PgError> {
-    let client = session.client();
-    client.batch_execute("savepoint letters").await?;
+    session.savepoint("letters").await?;
     let (foreign, own): (Vec<&ItemDraft>, Vec<&ItemDraft>) =
         letters.iter().map(|(_, draft)| draft).partition(|draft| draft.foreign.is_some());
     let own: Vec<ItemDraft> = own.into_iter().cloned().collect();
@@ -111,10 +110,10 @@ async fn try_group(
     });
     let refused: Vec<(&String, &String)> = own.chain(foreign).collect();
     let Some((_, message)) = refused.first() else {
-        client.batch_execute("release savepoint letters").await?;
+        session.release("letters").await?;
         return Ok(Tried::Taken);
     };
-    client.batch_execute("rollback to savepoint letters; release savepoint letters").await?;
+    session.take_back("letters").await?;
     let waits = |sqlstate: &str| matches!(policy_of_state(sqlstate), Policy::Blocked | Policy::RetryLater);
     if refused.iter().any(|(sqlstate, _)| waits(sqlstate)) {
         return Ok(Tried::Waits);

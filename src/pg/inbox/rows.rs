@@ -1,12 +1,12 @@
 //! Rows which are there: how they stand, and changing them.
 
 use super::cells::{self, Cells, Group};
-use super::settle::{place, read};
+use super::settle::place;
 use super::table::{Kind, Table};
 use super::{Inbox, Locator, sql};
 use crate::pg::error::PgError;
 use crate::pg::session::Session;
-use crate::rules::foreign::{Conflict, quote_ident};
+use crate::rules::foreign::quote_ident;
 use crate::rules::gate::entry::Standing;
 use crate::rules::item::ItemDraft;
 use tokio_postgres::Row;
@@ -140,54 +140,6 @@ impl Inbox {
             sql::is_located(&self.table, &self.spec),
         );
         self.about(session, text, rows).await.map(drop)
-    }
-
-    /// Which drafts the table's own index would refuse now, and for which row; without
-    /// a lock, and without a look at the other drafts. To be asked before they are
-    /// offered: an insert waits for whoever is changing the row it meets.
-    ///
-    /// Nothing, if the inbox has no `dedup` or replaces what it meets; nor if the index
-    /// is over a computed column.
-    ///
-    /// # Errors
-    ///
-    /// Of the database; also if one of the drafts has a value which does not fit its
-    /// column.
-    pub async fn there_before(
-        &self,
-        session: &Session,
-        drafts: &[&ItemDraft],
-    ) -> Result<Vec<Option<Locator>>, PgError> {
-        let mut met = vec![None; drafts.len()];
-        let Some(dedup) = self.spec.dedup.as_ref().filter(|dedup| dedup.on_conflict == Conflict::Skip) else {
-            return Ok(met);
-        };
-        let keys = drafts.iter().map(|draft| {
-            let all = Cells::of(&self.spec, &self.table, draft);
-            (None, all.only(|name| dedup.conflict.iter().any(|other| other == name)))
-        });
-        let groups = Group::all(&self.table.locator, keys);
-        let asked = groups.iter().filter_map(|group| {
-            let is_met = sql::is_met(&self.table, dedup, &group.shape.names)?;
-            let text = format!(
-                "{} cross join lateral (select {} as \"[r]\" from {} where {is_met} limit 1) as \"[r]\"",
-                self.select("\"[r]\".\"[r]\"", &group.shape.names),
-                sql::locator(&self.table, |_, name| self.table.column(name)),
-                self.table.full,
-            );
-            Some(
-                async move { Ok::<_, PgError>((group, self.query(session, text, group.parameter()).await?)) },
-            )
-        });
-        for (group, rows) in futures_util::future::try_join_all(asked).await? {
-            for row in &rows {
-                let at = group.places.get(place(row.try_get(0)?)).and_then(|at| met.get_mut(*at));
-                if let Some(met) = at {
-                    *met = Some(read(row.try_get(1)?)?);
-                }
-            }
-        }
-        Ok(met)
     }
 
     /// The beginning of a query about records: their numbers, and one thing more. With

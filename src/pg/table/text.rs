@@ -22,7 +22,7 @@ pub(super) struct Texts {
     pub(super) places: String,
     /// Reads the row at a place ($1) of a part ($2) as JSON text.
     pub(super) read: String,
-    /// Marks what was claimed; says how many are pending still.
+    /// Marks what was claimed.
     pub(super) mark: String,
     /// When the next row is ready.
     pub(super) next: Option<String>,
@@ -176,9 +176,8 @@ fn mark(spec: &SourceSpec, shape: Shape) -> String {
     let mark = match &spec.strategy {
         Strategy::Flag { mark } => mark,
         Strategy::Keys { .. } => {
-            return "with claimed as (insert into hearken.source_keys (source, id) \
-                      select $2::integer, k from unnest($1::text[]) as k on conflict do nothing returning 1) \
-                    select 0::bigint from (select count(*) from claimed) c"
+            return "insert into hearken.source_keys (source, id) \
+                    select $2::integer, k from unnest($1::text[]) as k on conflict do nothing"
                 .to_owned();
         }
     };

@@ -22,29 +22,9 @@ title = "t"
 
 #[test]
 fn routines_which_differ_are_left_in_peace() {
-    check(&[("a", PLAIN), ("b", &PLAIN.replace("\"y\"", "\"z\""))], Some(&["events"]), &[]);
-    check(&[("a", PLAIN), ("b", &PLAIN.replace("\"q\"", "\"r\""))], Some(&["events"]), &[]);
-    check(&[], Some(&["events"]), &[]);
-}
-
-#[test]
-fn a_source_which_is_not_there_is_named_where_it_stands() {
-    let plugins = PLAIN.replace("\"events\"", "\"plugins\"");
-    let message = "there is no source `plugins`, so this routine never runs";
-    check(&[("a", &plugins)], Some(&["events"]), &[("a", message, "from = \"plugins\"")]);
-    check(&[("a", &plugins)], Some(&["events", "plugins"]), &[]);
-    // Without settings nobody knows.
-    check(&[("a", &plugins)], None, &[]);
-    let any = PLAIN.replace("from = \"events\"\n", "");
-    check(&[("a", &any)], Some(&["events"]), &[]);
-}
-
-#[test]
-fn a_close_source_is_offered() {
-    let typo = PLAIN.replace("\"events\"", "\"event\"");
-    let set = set(&[("a", &typo)]);
-    let found = review(&set, Some(&[SourceName::log()]));
-    assert_eq!(found[0].1.help.as_deref(), Some("did you mean `events`?"));
+    check(&[("a", PLAIN), ("b", &PLAIN.replace("\"y\"", "\"z\""))], &[]);
+    check(&[("a", PLAIN), ("b", &PLAIN.replace("\"q\"", "\"r\""))], &[]);
+    check(&[], &[]);
 }
 
 #[test]
@@ -62,7 +42,7 @@ queue = "q"
 event = { from = "events", type = "a.b" }
 "#;
     let message = "but for its titles, this routine does what `a` does";
-    check(&[("a", PLAIN), ("b", copy)], None, &[("b", message, "title = \"A copy\"")]);
+    check(&[("a", PLAIN), ("b", copy)], &[("b", message, "title = \"A copy\"")]);
 }
 
 #[test]
@@ -86,11 +66,9 @@ fn set(routines: &[(&str, &str)]) -> RoutineSet {
 
 /// Compares what is said: the routine, the message, the underlined text.
 #[track_caller]
-fn check(routines: &[(&str, &str)], sources: Option<&[&str]>, want: &[(&str, &str, &str)]) {
-    let sources =
-        sources.map(|names| names.iter().map(|name| SourceName::parse(name).unwrap()).collect::<Vec<_>>());
+fn check(routines: &[(&str, &str)], want: &[(&str, &str, &str)]) {
     let set = set(routines);
-    let found = review(&set, sources.as_deref());
+    let found = review(&set);
     let got = found.iter().map(|(name, problem)| {
         let text = &set.get(name.as_str()).unwrap().text;
         // As a file shows it.
