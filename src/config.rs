@@ -6,21 +6,27 @@
 //! password. A relative path in the file starts at the file's folder; elsewhere
 //! it starts at the current one.
 
+mod endpoints;
 mod error;
 mod limit;
 mod pressure;
+mod queues;
 mod routines;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 pub use self::error::ConfigError;
 pub use self::pressure::Pressure;
 pub use self::routines::RoutineSource;
+pub use self::webhooks::{DeliverMode, Webhooks};
 
 use self::error::place_of;
+use crate::rules::endpoint::EndpointSpec;
 use crate::rules::foreign::{InboxSpec, SourceSpec, Tables};
-use crate::rules::name::{InboxName, SourceName};
+use crate::rules::name::{EndpointName, InboxName, QueueName, SourceName};
+use crate::rules::queue::QueuePolicy;
 use crate::rules::routine::rows::RowSourceName;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -91,6 +97,14 @@ pub struct Config {
     /// own inbox.
     #[serde(deserialize_with = "tables::inboxes")]
     pub inbox: BTreeMap<InboxName, InboxSpec>,
+    /// `[queue.NAME]`: how queues hand out their items.
+    #[serde(deserialize_with = "queues::queues")]
+    pub queue: BTreeMap<QueueName, QueuePolicy>,
+    /// `[endpoint.NAME]`: tables whose rows are endpoints of webhooks.
+    #[serde(deserialize_with = "endpoints::endpoints")]
+    pub endpoint: BTreeMap<EndpointName, EndpointSpec>,
+    /// `[webhooks]`: how they are delivered.
+    pub webhooks: Option<Webhooks>,
     /// `[pressure]`: when the database is to be spared.
     pub pressure: Option<Pressure>,
     /// `[http]`.
@@ -187,7 +201,7 @@ impl Default for Http {
     }
 }
 
-/// `[retention]`: how long whole weeks are kept.
+/// `[retention]`: how long things are kept; whole weeks, where they lie in weeks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -197,12 +211,35 @@ pub struct Retention {
     /// Of the decisions.
     #[serde(deserialize_with = "limit::retention")]
     pub decisions: Duration,
+    /// Of the history of items.
+    #[serde(deserialize_with = "limit::retention")]
+    pub history: Duration,
+    /// Of the log of webhook deliveries.
+    #[serde(deserialize_with = "limit::retention")]
+    pub deliveries: Duration,
+    /// How long a finished item stays in the inbox before it moves to the history.
+    #[serde(deserialize_with = "limit::stay")]
+    pub finished: Duration,
+    /// The same, of a dead one: so long it stands among the dead letters.
+    #[serde(deserialize_with = "limit::stay")]
+    pub dead: Duration,
+    /// How long the keys of items are kept which came from rows of other tables.
+    #[serde(deserialize_with = "limit::retention")]
+    pub keys: Duration,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        let month = Duration::from_secs(30 * 24 * 3600);
-        Self { events: month, decisions: month }
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+        Self {
+            events: days(30),
+            decisions: days(30),
+            history: days(90),
+            deliveries: days(30),
+            finished: Duration::from_secs(3600),
+            dead: days(90),
+            keys: days(365),
+        }
     }
 }
 
@@ -252,6 +289,9 @@ impl Config {
             config.daemon.routines = folder.join(&config.daemon.routines);
         }
         config.database.url_file = config.database.url_file.map(|file| folder.join(file));
+        if let Some(webhooks) = &mut config.webhooks {
+            webhooks.ca_file = webhooks.ca_file.take().map(|file| folder.join(file));
+        }
         Ok(config)
     }
 
@@ -328,7 +368,11 @@ impl Config {
     /// The tables of the user's which are described.
     #[must_use]
     pub fn tables(&self) -> Tables {
-        Tables { sources: Arc::new(self.source.clone()), inboxes: Arc::new(self.inbox.clone()) }
+        Tables {
+            sources: Arc::new(self.source.clone()),
+            inboxes: Arc::new(self.inbox.clone()),
+            endpoints: Arc::new(self.endpoint.clone()),
+        }
     }
 
     /// The connection string, if the settings have one.

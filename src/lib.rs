@@ -14,12 +14,14 @@
 //!
 //! - [`rules`]: the pure core. No I/O, no clock, nothing of ours outside it.
 //! - [`pg`]: the Postgres edge. The only place which knows the client library.
+//! - [`webhook`]: one delivery over HTTP. [`work`]: a worker, which runs a command for
+//!   each item, or delivers it.
 //! - [`daemon`]: the shell. What runs, when.
 //! - [`cli`]: arguments to calls, a file for each subcommand.
 //! - [`cluster`]: a private PostgreSQL for demo and tests; [`demo`]: the demo.
 //!
-//! Imports run `main → cli → {daemon, demo} → {pg, rules}`, and `pg → rules` for
-//! values only; `tests/tidy.rs` holds them to it.
+//! Imports run `main → cli → {daemon, demo} → work → webhook → {pg, rules}`, and
+//! `pg → rules` for values only; `tests/tidy.rs` holds them to it.
 
 pub mod cli;
 pub mod cluster;
@@ -28,3 +30,5 @@ pub mod daemon;
 pub mod demo;
 pub mod pg;
 pub mod rules;
+pub mod webhook;
+pub mod work;

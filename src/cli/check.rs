@@ -103,7 +103,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<Checked> {
     let path = args.path.clone().or(of_settings).unwrap_or_else(|| PathBuf::from("routines"));
     let mut files = load_all(&path)?;
     let set = RoutineSet::new(files.iter().filter_map(|file| file.routine.clone()).collect());
-    let tables = config.iter().flat_map(|config| against_tables(&set, &config.source, &config.inbox));
+    let tables = config.iter().flat_map(|config| against_tables(&set, &config.tables()));
     for (name, problem) in review(&set).into_iter().chain(tables) {
         note(&mut files, &name, problem);
     }

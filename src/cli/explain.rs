@@ -207,7 +207,7 @@ fn print_draft(out: &mut impl Write, draft: &ItemDraft) -> std::io::Result<()> {
 const VALUE_CHARS_MAX: usize = 200;
 
 /// The text without characters which would steer a terminal: it is an event's.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -1,23 +1,31 @@
 //! The command line: arguments to calls, no logic.
 
 mod aligned;
+pub mod cancel;
 pub mod check;
+pub mod dead;
 pub mod demo;
+pub mod emit;
 pub mod explain;
+pub mod fire;
 pub mod health;
 pub mod held;
 pub mod import;
 pub mod install;
+pub mod item;
+pub mod items;
 pub mod migrate;
 pub mod next;
 pub mod pause;
 pub mod protocol;
+pub mod retry;
 pub mod run;
 pub mod schema;
 pub mod status;
 pub mod test;
 pub mod uninstall;
 pub mod watch;
+pub mod work;
 
 use crate::pg::connect::ConnectOptions;
 use crate::pg::error::PgError;
@@ -61,6 +69,22 @@ enum Command {
     Pause(pause::PauseArgs),
     /// End the pause of a routine.
     Resume(pause::ResumeArgs),
+    /// Write an event to the log.
+    Emit(emit::EmitArgs),
+    /// Run one routine by hand, for an event or a tick.
+    Fire(fire::FireArgs),
+    /// Lease items and run a command for each, or deliver webhooks.
+    Work(work::WorkArgs),
+    /// List items, and follow what becomes of them.
+    Items(items::ItemsArgs),
+    /// Tell everything about one item, and why it is there.
+    Item(item::ItemArgs),
+    /// Start items which have finished again.
+    Retry(retry::RetryArgs),
+    /// Cancel items which have not finished.
+    Cancel(cancel::CancelArgs),
+    /// List dead letters, start them again or drop them.
+    Dead(dead::DeadArgs),
     /// Put doorbells on the tables which are sources; --print shows the SQL.
     Install(install::InstallArgs),
     /// Remove them again.
@@ -147,6 +171,14 @@ pub fn main() -> ExitCode {
         Command::Held(args) => held::run(args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),
+        Command::Emit(args) => emit::run(args),
+        Command::Fire(args) => fire::run(args),
+        Command::Work(args) => work::run(args),
+        Command::Items(args) => items::run(args),
+        Command::Item(args) => item::run(args),
+        Command::Retry(args) => retry::run(args),
+        Command::Cancel(args) => cancel::run(args),
+        Command::Dead(args) => dead::run(args),
         Command::Protocol(args) => protocol::run(args),
         Command::Install(args) => install::run(args),
         Command::Uninstall(args) => uninstall::run(args),

@@ -1,37 +1,51 @@
 //! `hearken pause` and `hearken resume`.
 
 use super::{ConfigArgs, of_schema, runtime, say};
+use crate::pg::items;
 use crate::pg::paused::{self, Acquaintance, Switched};
 use crate::pg::session::Session;
-use crate::rules::name::RoutineName;
+use crate::rules::name::{QueueName, RoutineName};
 use crate::rules::text::closest;
 use std::process::ExitCode;
 
-/// Pause a routine.
+/// Pause a routine, or a queue.
 ///
-/// From the next pass on its events become decisions `paused`, which are not made
-/// up for. Its ticks wait: once it goes on, `missed` decides about them. Its held
+/// A routine: from the next pass on its events become decisions `paused`, which are not
+/// made up for. Its ticks wait: once it goes on, `missed` decides about them. Its held
 /// drafts wait, and go on then. What is in the inbox stays there.
+///
+/// A queue: nothing is leased from it any more. What is leased goes on, and new items
+/// gather there.
 #[derive(Debug, clap::Args)]
 pub struct PauseArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The routine.
-    #[arg(value_name = "NAME", value_parser = RoutineName::parse)]
-    routine: RoutineName,
+    #[command(flatten)]
+    what: What,
     /// Why, for those who find it paused.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-/// End the pause of a routine.
+/// End the pause of a routine, or of a queue.
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    what: What,
+}
+
+/// What is paused.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct What {
     /// The routine.
     #[arg(value_name = "NAME", value_parser = RoutineName::parse)]
-    routine: RoutineName,
+    routine: Option<RoutineName>,
+    /// The queue.
+    #[arg(long, value_name = "QUEUE", value_parser = QueueName::parse)]
+    queue: Option<QueueName>,
 }
 
 /// Pauses it. A routine which is not known is paused all the same: it may be on
@@ -41,19 +55,32 @@ pub struct ResumeArgs {
 ///
 /// Of the settings or the database.
 pub fn pause(args: &PauseArgs) -> anyhow::Result<ExitCode> {
+    let reason = args.reason.as_deref();
     runtime()?.block_on(async {
         let session = args.config.connect().await?;
-        let switched =
-            paused::pause(&session, &args.routine, args.reason.as_deref()).await.map_err(of_schema)?;
-        let routine = &args.routine;
-        match switched {
-            Switched::Now => say(&format!(
-                "`{routine}` is paused: its events become decisions, its ticks and held drafts wait\n\
-                 `hearken resume {routine}` ends it\n"
-            ))?,
-            Switched::Before => say(&format!("`{routine}` was paused before; nothing was changed\n"))?,
+        if let Some(queue) = &args.what.queue {
+            let switched = items::pause_queue(&session, queue, reason).await.map_err(of_schema)?;
+            say(&match switched {
+                Switched::Now => format!(
+                    "the queue `{queue}` is paused: nothing is leased from it, what is leased goes on\n\
+                     `hearken resume --queue {queue}` ends it\n"
+                ),
+                Switched::Before => {
+                    format!("the queue `{queue}` was paused before; nothing was changed\n")
+                }
+            })?;
         }
-        warn_of_stranger(&session, routine).await;
+        if let Some(routine) = &args.what.routine {
+            let switched = paused::pause(&session, routine, reason).await.map_err(of_schema)?;
+            say(&match switched {
+                Switched::Now => format!(
+                    "`{routine}` is paused: its events become decisions, its ticks and held drafts wait\n\
+                     `hearken resume {routine}` ends it\n"
+                ),
+                Switched::Before => format!("`{routine}` was paused before; nothing was changed\n"),
+            })?;
+            warn_of_stranger(&session, routine).await;
+        }
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -66,14 +93,22 @@ pub fn pause(args: &PauseArgs) -> anyhow::Result<ExitCode> {
 pub fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
         let session = args.config.connect().await?;
-        let routine = &args.routine;
-        match paused::resume(&session, routine).await.map_err(of_schema)? {
-            Switched::Now => {
-                say(&format!("`{routine}` goes on; `missed` decides about the ticks of the pause\n"))?;
-            }
-            Switched::Before => {
-                say(&format!("`{routine}` was not paused\n"))?;
-                warn_of_stranger(&session, routine).await;
+        if let Some(queue) = &args.what.queue {
+            let switched = items::resume_queue(&session, queue).await.map_err(of_schema)?;
+            say(&match switched {
+                Switched::Now => format!("the queue `{queue}` goes on\n"),
+                Switched::Before => format!("the queue `{queue}` was not paused\n"),
+            })?;
+        }
+        if let Some(routine) = &args.what.routine {
+            match paused::resume(&session, routine).await.map_err(of_schema)? {
+                Switched::Now => {
+                    say(&format!("`{routine}` goes on; `missed` decides about the ticks of the pause\n"))?;
+                }
+                Switched::Before => {
+                    say(&format!("`{routine}` was not paused\n"))?;
+                    warn_of_stranger(&session, routine).await;
+                }
             }
         }
         Ok(ExitCode::SUCCESS)

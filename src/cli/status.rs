@@ -3,6 +3,7 @@
 mod text;
 
 use super::{ConfigArgs, of_schema, runtime, say};
+use crate::pg::items::{self, QueueState};
 use crate::pg::overview::{self, Overview, ScheduleState};
 use crate::rules::name::RoutineName;
 use crate::rules::routine::{self, Trigger};
@@ -34,6 +35,8 @@ pub struct StatusArgs {
 struct Report {
     #[serde(flatten)]
     overview: Overview,
+    /// The queues which are paused, or have a policy.
+    queues: Vec<QueueState>,
     /// The next ticks of routines which are not paused.
     ticks: Ticks,
 }
@@ -78,8 +81,9 @@ async fn report(args: &StatusArgs) -> anyhow::Result<Report> {
     let session = args.config.connect().await?;
     let overview = overview::overview(&session).await.map_err(of_schema)?;
     let schedules = overview::schedules(&session, SCHEDULES_MAX as i64 + 1).await.map_err(of_schema)?;
+    let queues = items::queues(&session).await.map_err(of_schema)?;
     let ticks = ticks(&overview, schedules.as_deref());
-    Ok(Report { overview, ticks })
+    Ok(Report { overview, queues, ticks })
 }
 
 fn ticks(overview: &Overview, schedules: Option<&[ScheduleState]>) -> Ticks {

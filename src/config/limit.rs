@@ -45,6 +45,8 @@ const STATEMENT_TIMEOUT: Limit<Duration> = Limit { least: SECOND, most: Duration
 /// Weeks are dropped whole, so less than a day says nothing; the most is ten
 /// years, which is five hundred partitions.
 const RETENTION: Limit<Duration> = Limit { least: DAY, most: Duration::from_secs(3650 * 24 * 3600) };
+/// Nothing means to move it at the next look; the most is as above.
+const STAY: Limit<Duration> = Limit { least: Duration::ZERO, most: Duration::from_secs(3650 * 24 * 3600) };
 /// Ids of rows which are gone are forgotten: sooner, a row which somebody puts back
 /// would be an event again; later, the table of ids only grows.
 const KEEP: Limit<Duration> = Limit { least: HOUR, most: Duration::from_secs(3650 * 24 * 3600) };
@@ -82,6 +84,7 @@ readers! {
     linger: Duration, LINGER;
     statement_timeout: Duration, STATEMENT_TIMEOUT;
     retention: Duration, RETENTION;
+    stay: Duration, STAY;
     keep: Duration, KEEP;
     batch: u32, BATCH;
     bytes: u64, BYTES;

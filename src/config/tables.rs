@@ -8,7 +8,7 @@
 mod contradiction;
 mod inbox;
 mod source;
-mod text;
+pub(super) mod text;
 
 pub(super) use self::contradiction::contradiction;
 

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 pub struct Bell {
     rung: AtomicBool,
     gates: AtomicBool,
+    leases: AtomicBool,
     rings: AtomicU64,
     echoes: AtomicU64,
     notify: Notify,
@@ -33,6 +34,17 @@ impl Bell {
     /// Whether something was done about held drafts or pauses; asked once.
     pub fn take_gates(&self) -> bool {
         self.gates.swap(false, Ordering::AcqRel)
+    }
+
+    /// Rings, since a lease ends before we meant to look for such.
+    pub fn ring_for_leases(&self) {
+        self.leases.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    /// Whether a lease ends earlier than was planned for; asked once.
+    pub fn take_leases(&self) -> bool {
+        self.leases.swap(false, Ordering::AcqRel)
     }
 
     /// Counts a notification of the listener to itself.

@@ -1,6 +1,7 @@
 //! What is done now and then, beside the passes: expired leases are given back,
 //! blocked dead letters tried again, partitions kept.
 
+use super::archive;
 use super::pass::rollback;
 use super::term::Environment;
 use crate::config::Config;
@@ -10,18 +11,20 @@ use crate::pg::enqueue::Writer;
 use crate::pg::error::{PgError, Policy};
 use crate::pg::inboxes::{Inboxes, Specs};
 use crate::pg::session::{Session, SessionRole};
-use crate::pg::{dead, gates, partitions, registry};
+use crate::pg::{dead, gates, history, partitions, registry};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Between two looks for expired leases while there are none: the leader's
 /// session must not seem idle.
 const IDLE_EVERY: Duration = Duration::from_secs(20);
-/// Between two looks for expired leases while there are leases, and between two
-/// tries of blocked letters while there are any: the shortest lease.
-const LEASES_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks for expired leases at least, so that a thousand leases which end
+/// one after another cost no thousand statements.
+const LEASES_PAUSE: Duration = Duration::from_millis(100);
+/// Between two tries of blocked letters while there are any.
+const REDRIVE_EVERY: Duration = Duration::from_secs(5);
 /// How many blocked letters are tried again at once.
 const REDRIVE_MAX: i64 = 1000;
 /// Between two runs of the keeper of partitions.
@@ -45,14 +48,26 @@ pub struct Chores {
     /// For blocked letters, over the leader's session.
     writer: Option<Writer>,
     keeper: Option<JoinHandle<Result<(), PgError>>>,
+    /// Moves what has finished into the history; with the chores it ends.
+    _archive: JoinSet<()>,
 }
 
 impl Chores {
     /// All are due at once.
     #[must_use]
-    pub fn due(inboxes: Specs) -> Self {
+    pub fn due(inboxes: Specs, environment: &Environment) -> Self {
         let now = Instant::now();
-        Self { next_expiry: now, next_partitions: now, blocked: true, inboxes, writer: None, keeper: None }
+        let mut archive = JoinSet::new();
+        archive.spawn(archive::keep(environment.options.clone(), environment.config.retention.clone()));
+        Self {
+            next_expiry: now,
+            next_partitions: now,
+            blocked: true,
+            inboxes,
+            writer: None,
+            keeper: None,
+            _archive: archive,
+        }
     }
 
     /// Some items are blocked from now on; says whether that is news.
@@ -61,7 +76,7 @@ impl Chores {
             return false;
         }
         self.blocked = true;
-        self.next_expiry = Instant::now() + LEASES_EVERY;
+        self.next_expiry = Instant::now() + REDRIVE_EVERY;
         true
     }
 
@@ -90,14 +105,11 @@ impl Chores {
     ///
     /// Of the database.
     pub async fn expire(&mut self, leader: &Session) -> Result<(), PgError> {
-        let next = registry::expire_leases(leader).await?;
-        let soon =
-            next.map(|ms| Duration::from_secs_f64((ms / 1000.0).clamp(0.05, IDLE_EVERY.as_secs_f64())));
-        // With leases about, look at least as often as the shortest lease.
-        let mut wait = soon.map_or(IDLE_EVERY, |soon| soon.min(LEASES_EVERY));
+        // A lease which is taken meanwhile and ends before then rings.
+        let mut wait = registry::watch_leases(leader, IDLE_EVERY).await?.max(LEASES_PAUSE);
         if self.blocked || dead::some_are_blocked(leader).await? {
             self.redrive(leader).await?;
-            wait = wait.min(LEASES_EVERY);
+            wait = wait.min(REDRIVE_EVERY);
         }
         self.next_expiry = Instant::now() + wait;
         Ok(())
@@ -176,6 +188,11 @@ async fn housekeeping(
             break;
         }
     }
+    for _ in 0..PRUNES_MAX {
+        if history::prune_keys(&session, config.retention.keys, PRUNED_MAX).await? < PRUNED_MAX {
+            break;
+        }
+    }
     let inboxes = Inboxes::new(Arc::new(config.inbox.clone()));
     if !inboxes.is_empty()
         && let Err(error) = gates::sweep(&session, &inboxes, config.retention.decisions.as_secs_f64()).await
@@ -186,6 +203,8 @@ async fn housekeeping(
     let tables = [
         (partitions::Table::Events, config.retention.events),
         (partitions::Table::Decisions, config.retention.decisions),
+        (partitions::Table::History, config.retention.history),
+        (partitions::Table::Deliveries, config.retention.deliveries),
     ];
     for (table, keep) in tables {
         let keep = jiff::SignedDuration::try_from(keep).unwrap_or(jiff::SignedDuration::MAX);

@@ -25,7 +25,8 @@
 //!    flag is cleared, then a pass runs, in this order.
 //! 5. After some milliseconds of empty passes S asks for `L` and does not wait
 //!    for the answer ([`Lock::Asked`]). From here on new writers ring.
-//! 6. We wait for a bell, the grant, a timer, or the loss of a session.
+//! 6. We wait for a bell, the grant, a timer, or the loss of a session. The timer
+//!    looks again after 4 ms, 8 ms, 16 ms and so on while the grant does not come.
 //! 7. On the grant ([`Lock::Held`]) we look once more, in a *new* statement: in
 //!    the one that waited the snapshot is too old. If nothing is there we sleep,
 //!    holding `L`.
@@ -36,7 +37,12 @@
 //! 10. Standbys never touch `L`.
 //!
 //! The grant is the bell for writers which stayed silent: those which held `L`
-//! when S asked are heard when they commit, since that is when the lock comes.
+//! when S asked are heard when they commit, since that is when the lock comes. But
+//! it comes when the *last* of them has committed. One which committed before the
+//! request arrived, or after our look and before a longer one, would be heard with
+//! that longer one, hours later perhaps. Hence the timer of step 6: what was written
+//! in time t after we asked is seen within 2t, and a transaction which is open for an
+//! hour costs twenty looks.
 //!
 //! # Edges
 //!
@@ -46,6 +52,7 @@
 //! partition and those written with `session_replication_role = replica` are
 //! found by the reconciling poll.
 
+use super::failpoint;
 use crate::pg::doorbell;
 use crate::pg::error::PgError;
 use crate::pg::session::Session;
@@ -109,7 +116,10 @@ impl Doorbell {
     pub fn ask(&mut self) {
         if let Some(session) = self.session.clone() {
             let source = self.source;
-            let asking = Box::pin(async move { doorbell::wait_for_lock(&session, source).await });
+            let asking = Box::pin(async move {
+                failpoint::delay(failpoint::SLOW_ASK).await;
+                doorbell::wait_for_lock(&session, source).await
+            });
             self.lock = Lock::Asked(Mutex::new(asking));
         }
     }

@@ -12,6 +12,16 @@ pub const STEPS: [&str; 5] =
 /// Leaves out the look after the grant of the doorbell's lock (step 7).
 pub const NO_LAST_LOOK: &str = "doorbell.no_last_look";
 
+/// Delays the request for the doorbell's lock (step 5).
+pub const SLOW_ASK: &str = "doorbell.slow_ask";
+
+/// Waits for a third of a second, if the environment says so.
+pub async fn delay(name: &str) {
+    if leaves_out(name) {
+        tokio::time::sleep(std::time::Duration::from_millis(333)).await;
+    }
+}
+
 /// Whether the environment says that a step is to be left out.
 #[must_use]
 pub fn leaves_out(name: &str) -> bool {

@@ -152,7 +152,7 @@ fn blame(care: Care) -> OfTheMoment {
 }
 
 /// The values of a query's parameters for an event.
-fn parameters(each: &Each, event: &Event) -> Result<Vec<Value>, Failure> {
+pub(super) fn parameters(each: &Each, event: &Event) -> Result<Vec<Value>, Failure> {
     let value = |(place, param): (usize, &EachParam)| match param {
         EachParam::Literal(value) => Ok(value.clone()),
         EachParam::Get(get) => plan::resolve_get(get, Some(event), None)

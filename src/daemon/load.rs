@@ -84,7 +84,7 @@ pub fn load_dir(folder: &Path) -> Result<RoutineSet, LoadError> {
 pub fn load_beside(folder: &Path, tables: &Tables) -> Result<RoutineSet, LoadError> {
     let set = load_dir(folder)?;
     let mut bad: BTreeMap<RoutineName, Problems> = BTreeMap::new();
-    for (name, problem) in against_tables(&set, &tables.sources, &tables.inboxes) {
+    for (name, problem) in against_tables(&set, tables) {
         let Some(routine) = set.get(name.as_str()).filter(|_| problem.level == Level::Error) else {
             continue;
         };

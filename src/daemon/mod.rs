@@ -5,6 +5,7 @@
 //! transactions; `doorbell` says when to look. No decision about an event is
 //! made here.
 
+mod archive;
 pub mod bell;
 pub mod caution;
 pub mod chores;
@@ -13,6 +14,7 @@ mod deliver;
 pub mod doorbell;
 pub mod failpoint;
 pub mod fan_out;
+pub mod fire;
 mod gates;
 mod held;
 pub mod http;
@@ -21,6 +23,7 @@ mod outcome;
 pub mod pass;
 pub mod pressure;
 pub mod query;
+pub mod queues;
 pub mod reload;
 mod rhythm;
 pub mod rows;
@@ -30,3 +33,4 @@ pub mod status;
 pub mod telemetry;
 pub mod term;
 pub mod ticks;
+pub mod webhooks;

@@ -11,6 +11,7 @@ mod worker;
 
 use self::pausing::Next;
 use self::worker::{Attempt, Ended, Order, TickEnd, Worker, query_of, work};
+pub(super) use self::worker::{drafts_of, value_of};
 use super::clock::DbClock;
 use super::pass::{Done, Force};
 use super::ticks::shelf::Shelf;

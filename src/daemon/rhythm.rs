@@ -21,6 +21,8 @@ const LOOK_PAUSE_MAX: Duration = Duration::from_millis(8);
 /// Looks in a row that found something while S waits, after which the request
 /// is cancelled: the load is sustained and the bells would make writers queue.
 const BUSY_LOOKS: u32 = 16;
+/// How long after S has asked we look again, for the first time.
+const LOOK_AGAIN: Duration = Duration::from_millis(4);
 
 /// What a look found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub(super) struct Rhythm {
     pub(super) next_ping: Instant,
     /// When to look though nothing was heard.
     pub(super) next_poll: Instant,
+    /// While S waits: when to look again, and how long that was put off.
+    again: (Instant, Duration),
 }
 
 impl Rhythm {
@@ -64,6 +68,7 @@ impl Rhythm {
             pause: LOOK_PAUSE,
             next_ping: now + PING_EVERY,
             next_poll: now,
+            again: (now, LOOK_AGAIN),
         }
     }
 
@@ -97,7 +102,16 @@ impl Rhythm {
         let quiet = *self.quiet_since.get_or_insert_with(Instant::now);
         if matches!(doorbell.lock, Lock::Free) && quiet.elapsed() >= linger {
             doorbell.ask();
+            self.again = (Instant::now() + LOOK_AGAIN, LOOK_AGAIN);
         }
+    }
+
+    /// A look though nothing was heard. While S waits behind a long transaction, each
+    /// is put off twice as long as the one before: see step 6 of the doorbell.
+    pub(super) fn polled(&mut self) {
+        self.look = true;
+        let pause = self.again.1.saturating_mul(2);
+        self.again = (Instant::now() + pause, pause);
     }
 
     /// When to look though nothing was heard; none, if there is a reason already.
@@ -106,7 +120,8 @@ impl Rhythm {
             // Not even a timer of nothing: those end at the next millisecond.
             _ if self.look => None,
             Lock::Free => Some(Instant::now() + self.pause),
-            Lock::Off | Lock::Asked(_) | Lock::Held => Some(self.next_poll),
+            Lock::Asked(_) => Some(self.next_poll.min(self.again.0)),
+            Lock::Off | Lock::Held => Some(self.next_poll),
         }
     }
 

@@ -9,7 +9,7 @@ use super::load::{LoadError, load_beside};
 use super::rows;
 use super::status::{Role, Status};
 use super::term::{Environment, TermEnd, lead};
-use super::{http, reload};
+use super::{http, reload, webhooks};
 use crate::config::{Config, HttpListen};
 use crate::pg::connect::ConnectOptions;
 use crate::pg::error::PgError;
@@ -28,6 +28,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const STANDBY_EVERY: Duration = Duration::from_secs(2);
 /// Only this long after a stop may the end take beyond the pass in hand.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// For the deliverer of webhooks to give items back, once its requests are over.
+const GIVING_BACK: Duration = Duration::from_secs(2);
 
 /// Why a daemon ended.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +80,14 @@ pub async fn run(
         tokio::spawn(rows::watch_sources(sources, options.clone(), doorbell, status.clone(), rows_to));
     let instance = instance_name();
     tracing::info!(daemon.instance = %instance, database = %options.describe(), "hearken is up");
+    let delivering = tokio::spawn(webhooks::beside_the_passes(
+        config.clone(),
+        options.clone(),
+        force.clone(),
+        status.clone(),
+        instance.clone(),
+        stop.clone(),
+    ));
     let mut environment = Environment { config, options, status, force, stop, instance };
     tokio::select! {
         () = keep_leading(&mut environment) => {}
@@ -85,6 +95,10 @@ pub async fn run(
     }
     watcher.abort();
     reader.abort();
+    // It was told to stop as well, and gives back what it cannot finish in time.
+    if tokio::time::timeout(webhooks::GRACE + GIVING_BACK, delivering).await.is_err() {
+        tracing::warn!("webhooks under way were left: their leases will end");
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -236,12 +236,15 @@ impl<'a> Term<'a> {
                 if self.bell.take_gates() {
                     self.held.ask();
                 }
+                if self.bell.take_leases() {
+                    self.chores.next_expiry = Instant::now();
+                }
             }
             Wake::Granted => {
                 self.rhythm.look = !failpoint::leaves_out(failpoint::NO_LAST_LOOK);
                 self.held.granted();
             }
-            Wake::Poll => self.rhythm.look = true,
+            Wake::Poll => self.rhythm.polled(),
             Wake::Stop | Wake::Tick | Wake::Held => {}
             Wake::Query => self.settle_queries(),
             Wake::Ping => {

@@ -2,6 +2,7 @@
 
 use super::types::{JsonString, KeyBytes};
 use crate::rules::item::{Cause, ItemDraft};
+use crate::rules::webhook::Delivery;
 use jiff::Timestamp;
 use postgres_types::ToSql;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(super) struct Columns {
     title: Vec<String>,
     context: Vec<JsonString>,
     event_id: Vec<Option<String>>,
+    order_key: Vec<Option<String>>,
+    webhook: Vec<Option<JsonString>>,
     specs: Specs,
 }
 
@@ -25,7 +28,7 @@ pub(super) struct Columns {
 #[derive(Default)]
 struct Specs {
     priority: Vec<i32>,
-    attempts_max: Vec<i32>,
+    attempts_max: Vec<Option<i32>>,
     queue: Vec<String>,
     routine: Vec<String>,
     version: Vec<String>,
@@ -39,7 +42,8 @@ struct Specs {
 impl Columns {
     /// The columns of some drafts.
     ///
-    /// Titles and contexts are moved out of them: nobody needs them afterwards.
+    /// Titles, contexts and ordering keys are moved out of them: nobody needs them
+    /// afterwards.
     pub(super) fn of(drafts: &mut [ItemDraft]) -> Self {
         let mut columns = Self::default();
         for draft in drafts {
@@ -54,18 +58,22 @@ impl Columns {
             columns.title.push(std::mem::take(&mut draft.title));
             columns.context.push(JsonString(draft.context.to_string()));
             columns.event_id.push(draft.from.as_ref().map(|from| from.id.clone()));
+            columns.order_key.push(draft.order_key.take());
+            columns.webhook.push(draft.webhook.as_deref().map(webhook_json));
         }
         empty_if_null(&mut columns.event_seq);
         empty_if_null(&mut columns.tick);
         empty_if_null(&mut columns.due_at);
         empty_if_null(&mut columns.tenant);
         empty_if_null(&mut columns.event_id);
+        empty_if_null(&mut columns.order_key);
+        empty_if_null(&mut columns.webhook);
         empty_if_null(&mut columns.specs.source);
         columns
     }
 
     /// The parameters of the statement.
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 18] {
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 20] {
         let specs = &self.specs;
         [
             &self.spec,
@@ -86,6 +94,8 @@ impl Columns {
             &specs.tags,
             &self.event_id,
             &specs.source,
+            &self.order_key,
+            &self.webhook,
         ]
     }
 }
@@ -129,6 +139,12 @@ fn empty_if_null<T>(column: &mut Vec<Option<T>>) {
     if column.iter().all(Option::is_none) {
         column.clear();
     }
+}
+
+/// How an item is delivered, as JSON text. Plain texts and numbers are always to be
+/// written.
+fn webhook_json(delivery: &Delivery) -> JsonString {
+    JsonString(serde_json::to_string(delivery).unwrap_or_else(|_| "null".to_owned()))
 }
 
 /// The event or the tick of a draft, as the tables keep them.

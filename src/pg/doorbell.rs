@@ -10,6 +10,8 @@ const DOORBELL_LOCK: i32 = 1_751_478_891;
 pub const CHANNEL: &str = "hearken_doorbell";
 /// The payload of a bell which is about held drafts or pauses, not about events.
 pub const GATES: &str = "0";
+/// The payload of a bell which is about a lease that ends soon.
+pub const LEASES: &str = "leases";
 /// The channel on which the listener proves to itself that it hears.
 pub const SELF_CHANNEL_PREFIX: &str = "hearken_self_";
 

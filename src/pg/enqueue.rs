@@ -316,6 +316,8 @@ fn draft_value(draft: &ItemDraft) -> serde_json::Value {
         "chain": draft.chain.iter().map(RoutineName::as_str).collect::<Vec<_>>(),
         "source": draft.from.as_ref().map(|from| from.source.as_str()),
         "event_id": draft.from.as_ref().map(|from| from.id.as_str()),
+        "key": draft.order_key,
+        "webhook": draft.webhook.as_deref(),
     })
 }
 

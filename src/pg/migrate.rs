@@ -34,7 +34,10 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0004_gates",
     "0005_tables",
     "0006_watch",
-    "0007_tenants"
+    "0007_tenants",
+    "0008_work",
+    "0009_webhooks",
+    "0010_history"
 ];
 
 /// First key of the advisory lock under which migrations run; the others are

@@ -1,5 +1,5 @@
-//! Keeps the weeks of the log and of the decisions: adds them ahead of time and
-//! drops them when they are old and read.
+//! Keeps the weeks of the log, of the decisions and of what has finished: adds them
+//! ahead of time and drops them when they are old, those of the log when they are read.
 //!
 //! Writers come first. Every statement runs under a lock timeout of 100 ms and
 //! is tried again later, so that nobody waits for us longer than that:
@@ -29,6 +29,10 @@ pub enum Table {
     Events,
     /// `hearken.decisions`.
     Decisions,
+    /// `hearken.history`.
+    History,
+    /// `hearken.deliveries`.
+    Deliveries,
 }
 
 impl Table {
@@ -36,6 +40,8 @@ impl Table {
         match self {
             Self::Events => "events",
             Self::Decisions => "decisions",
+            Self::History => "history",
+            Self::Deliveries => "deliveries",
         }
     }
 }
@@ -286,7 +292,7 @@ async fn has_rows(session: &Session, name: &str) -> Result<bool, PgError> {
 
 /// Whether nothing in a partition is still to be read.
 async fn is_read(session: &Session, table: Table, name: &str) -> Result<bool, PgError> {
-    if table == Table::Decisions {
+    if table != Table::Events {
         return Ok(true);
     }
     if !has_rows(session, name).await? {

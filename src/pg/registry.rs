@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::rules::routine::RoutineSet;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// First key of the leader's advisory lock is that of passes; its second key is
 /// below those of sources and schedules.
@@ -128,15 +129,14 @@ pub async fn sign_off(session: &Session, instance: &str) -> Result<(), PgError> 
     Ok(())
 }
 
-/// Gives back expired leases; returns in how many milliseconds the next ends.
+/// Gives back expired leases, and plans the next look for such, no later than
+/// `max_wait` from now; returns how long that is.
 ///
 /// # Errors
 ///
 /// Of the database.
-pub async fn expire_leases(session: &Session) -> Result<Option<f64>, PgError> {
-    let row = session
-        .client()
-        .query_one("select (extract(epoch from hearken.expire_leases() - hearken.now()) * 1000)::float8", &[])
-        .await?;
-    Ok(row.get(0))
+pub async fn watch_leases(session: &Session, max_wait: Duration) -> Result<Duration, PgError> {
+    let sql = "select hearken.watch_leases($1 * interval '1 second')";
+    let row = session.client().query_one(sql, &[&max_wait.as_secs_f64()]).await?;
+    Ok(Duration::try_from_secs_f64(row.get(0)).unwrap_or(max_wait))
 }

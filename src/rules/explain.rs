@@ -130,7 +130,8 @@ impl Explanation {
 
     /// The explanation for machines: an object with `routine` and `matched`, and
     /// then `items`, or `error`, or the reason, see [`Reason::to_json`]. Of an item for
-    /// a table of the user's there are `inbox` and `columns`. With
+    /// a table of the user's there are `inbox` and `columns`; one which is delivered has
+    /// `webhook`, and says how. With
     /// `note`, there are no items since they cannot be known. With `gates`, the
     /// items must pass them first.
     #[must_use]
@@ -169,7 +170,7 @@ fn draft_json(draft: &ItemDraft) -> Value {
             "due_at": draft.due_at.map(|due_at| due_at.to_string()),
         });
     }
-    json!({
+    let mut object = json!({
         "item": draft.item.as_str(),
         "queue": draft.queue.as_str(),
         "title": draft.title,
@@ -180,7 +181,14 @@ fn draft_json(draft: &ItemDraft) -> Value {
         "tenant": draft.tenant,
         "due_at": draft.due_at.map(|due_at| due_at.to_string()),
         "max_attempts": draft.attempts_max,
-    })
+    });
+    if let Some(key) = &draft.order_key {
+        object["key"] = key.as_str().into();
+    }
+    if let Some(webhook) = &draft.webhook {
+        object["webhook"] = json!(**webhook);
+    }
+    object
 }
 
 impl Reason {

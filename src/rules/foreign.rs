@@ -12,7 +12,8 @@ mod table;
 pub use self::lease::*;
 pub use self::table::{TableName, TableNameError, quote_ident};
 
-use super::name::{InboxName, SourceName};
+use super::endpoint::EndpointSpec;
+use super::name::{EndpointName, InboxName, SourceName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub struct Tables {
     pub sources: Arc<BTreeMap<SourceName, SourceSpec>>,
     /// The inboxes, by their names.
     pub inboxes: Arc<BTreeMap<InboxName, InboxSpec>>,
+    /// The tables of endpoints, by their names.
+    pub endpoints: Arc<BTreeMap<EndpointName, EndpointSpec>>,
 }
 
 /// A table whose rows are events. Expressions are SQL over one row of it.

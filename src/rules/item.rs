@@ -5,6 +5,7 @@ mod stored;
 use super::gate::request::Request;
 use super::name::{InboxName, ItemName, QueueName, RoutineName, SourceName};
 use super::routine::Version;
+use super::webhook::Delivery;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -67,8 +68,8 @@ pub struct ItemDraft {
     pub priority: i32,
     /// Not before this time; at once, if none.
     pub due_at: Option<Timestamp>,
-    /// How often it may be leased before it is dead.
-    pub attempts_max: i32,
+    /// How often it may be leased before it is dead; what its queue says, if none.
+    pub attempts_max: Option<i32>,
     /// Whose item it is: the tenant of the event.
     pub tenant: Option<String>,
     /// One line for people.
@@ -89,6 +90,11 @@ pub struct ItemDraft {
     pub row: u32,
     /// What it is in a table of the user's; none, if it goes to hearken's own inbox.
     pub foreign: Option<Foreign>,
+    /// Items of one key are worked on one after another; none is bound to no other.
+    /// Only for hearken's own inbox, where its column is called `key`.
+    pub order_key: Option<String>,
+    /// How it is delivered, if no worker but an endpoint is to have it.
+    pub webhook: Option<Arc<Delivery>>,
 }
 
 /// A draft, and what the gates are asked about it.

@@ -6,6 +6,7 @@
 
 pub mod condition;
 pub mod duration;
+pub mod endpoint;
 pub mod event;
 pub mod eventbridge;
 pub mod explain;
@@ -19,6 +20,7 @@ pub mod partition;
 pub mod path;
 pub mod plan;
 pub mod problem;
+pub mod queue;
 pub mod review;
 pub mod routine;
 pub mod schedule;
@@ -31,4 +33,5 @@ mod testing;
 pub mod text;
 pub mod trial;
 pub mod value;
+pub mod webhook;
 pub mod when;

@@ -92,6 +92,10 @@ name! {
     /// The name by which the settings call a table which items go to.
     InboxName
 }
+name! {
+    /// The name by which the settings call a table of endpoints of webhooks.
+    EndpointName
+}
 
 impl SourceName {
     /// Whether it is hearken's own log.

@@ -10,6 +10,7 @@
 mod draft;
 mod error;
 mod value;
+mod webhook;
 
 pub use error::{PlanError, PlanReason};
 pub use value::resolve_get;

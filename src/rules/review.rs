@@ -7,6 +7,7 @@
 //! ([`against_tables`]).
 
 mod circles;
+mod endpoint;
 mod foreign;
 mod twins;
 

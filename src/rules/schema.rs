@@ -17,6 +17,7 @@ mod cases;
 mod flow;
 mod item;
 mod trigger;
+mod webhook;
 mod when;
 
 use super::name::NAME_BYTES_MAX;
@@ -33,6 +34,7 @@ pub fn schema() -> Value {
         key("flow", "What becomes of an item on its way into the inbox.", flow::flow()),
         key("item", "What goes into the inbox.", item::item()),
         key("items", "Further items, by their names: all come, or none.", item::items()),
+        key("webhook", "What is delivered to an endpoint, in place of an item.", webhook::webhook()),
         key("tests", "Examples which `hearken test` tries.", cases::tests()),
     ];
     let mut schema = json!({
@@ -41,8 +43,9 @@ pub fn schema() -> Value {
         "description": "What to do about events of a kind, or at certain times. One file, one routine.",
     });
     add(&mut schema, table(keys, &["title", "on"]));
-    // A query may do its work without making items, and others have one or the other.
-    let items_or_item = json!({ "if": { "required": ["items"] }, "else": { "required": ["item"] } });
+    // A query may do its work without making items, and others have one of the three.
+    let webhook_or_item = json!({ "if": { "required": ["webhook"] }, "else": { "required": ["item"] } });
+    let items_or_item = json!({ "if": { "required": ["items"] }, "else": webhook_or_item });
     add(
         &mut schema,
         json!({

@@ -190,3 +190,30 @@ async fn a_stranger_who_takes_the_lock_silences_nothing() -> anyhow::Result<()> 
     }
     Ok(())
 }
+
+/// Whoever commits before the request for the lock has arrived is not heard with the
+/// longest of those which were silent, but soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_silent_commit_does_not_wait_for_a_long_one() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    let daemon = Setup::new(&db.url, &[("every", EVERY)])
+        .daemon(HOUR)
+        .env("HEARKEN_FAILPOINT", hearken::daemon::failpoint::SLOW_ASK)
+        .start();
+    daemon.leads().await;
+    let mut long = db.connect().await?;
+    for n in 0..5 {
+        db.emit("test.event", json!({ "n": 0 })).await?;
+        db.items(3 * n + 1).await?;
+        // Awake, or about to ask: both are silent, and the long one keeps the lock.
+        let open = long.transaction().await?;
+        open.execute("select hearken.emit('test.event', '{\"n\": 1}')", &[]).await?;
+        db.emit("test.event", json!({ "n": 2 })).await?;
+        let committed = Instant::now();
+        db.items(3 * n + 2).await?;
+        assert!(committed.elapsed() < PROMPT, "{:?}", committed.elapsed());
+        open.commit().await?;
+        db.items(3 * n + 3).await?;
+    }
+    Ok(())
+}

@@ -131,7 +131,7 @@ fn draft(columns: Value) -> ItemDraft {
         queue: QueueName::parse("mine").expect("a name"),
         priority: 0,
         due_at: None,
-        attempts_max: 5,
+        attempts_max: Some(5),
         tenant: Some("t".to_owned()),
         title: "item of r".to_owned(),
         instructions: "".into(),
@@ -141,6 +141,8 @@ fn draft(columns: Value) -> ItemDraft {
         from: None,
         row: 0,
         foreign: Some(Foreign { inbox: InboxName::parse("mine").expect("a name"), columns }),
+        order_key: None,
+        webhook: None,
     }
 }
 

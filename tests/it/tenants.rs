@@ -2,7 +2,7 @@
 
 mod claims;
 mod daemon;
-mod world;
+pub mod world;
 
 use self::world::{World, count, refused, text, titles};
 

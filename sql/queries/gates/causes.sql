@@ -10,3 +10,7 @@ union all
 select w.key, f.id
 from unnest($1::bytea[]) as w (key)
 cross join lateral (select f.id from hearken.foreign_items f where f.dedup_key = w.key offset 0) f
+union all
+select w.key, k.item_id
+from unnest($1::bytea[]) as w (key)
+cross join lateral (select k.item_id from hearken.item_keys k where k.dedup_key = w.key offset 0) k

@@ -3,6 +3,7 @@
 
 use super::{NextTick, Report, SCHEDULES_MAX, Ticks};
 use crate::cli::aligned::{from_now, table};
+use crate::pg::items::QueueState;
 use crate::pg::overview::{Daemon, HeldCount, Letters, LogState, OpenItems, Overview, Pause};
 use jiff::Timestamp;
 use std::fmt::Write;
@@ -11,9 +12,13 @@ use std::fmt::Write;
 pub(super) fn of(report: &Report) -> String {
     let overview = &report.overview;
     let mut text = summary(overview);
-    for part in [paused(overview), items(overview), held(overview), letters(overview), ticks(report)] {
-        text.push('\n');
-        text.push_str(&part);
+    for part in
+        [paused(overview), queues(report), items(overview), held(overview), letters(overview), ticks(report)]
+    {
+        if !part.is_empty() {
+            text.push('\n');
+            text.push_str(&part);
+        }
     }
     text
 }
@@ -89,6 +94,22 @@ fn paused(overview: &Overview) -> String {
     };
     let rows: Vec<_> = overview.paused.iter().map(row).collect();
     section("no routine is paused", ["paused routine", "since", "by", "reason"], Some(rows.as_slice()))
+}
+
+/// The queues which are paused or have a policy; nothing, if there are none.
+fn queues(report: &Report) -> String {
+    let row = |state: &QueueState| {
+        let paused = state.paused_since.map_or_else(String::new, |since| {
+            let by = state.paused_by.as_deref().unwrap_or("?");
+            let reason = state.pause_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("since {} by {by}{reason}", shown(since))
+        });
+        [state.queue.clone(), paused, state.policy.clone()]
+    };
+    // A row which is left over from a pause says nothing.
+    let speaks = |state: &&QueueState| state.paused_since.is_some() || !state.policy.is_empty();
+    let rows: Vec<_> = report.queues.iter().filter(speaks).map(row).collect();
+    if rows.is_empty() { String::new() } else { table(["queue", "paused", "policy"], &rows) }
 }
 
 fn items(overview: &Overview) -> String {

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error as _};
 const IDENTIFIER_BYTES_MAX: usize = 63;
 
 /// The name of a table.
-pub(super) struct Table(pub(super) TableName);
+pub(in crate::config) struct Table(pub(in crate::config) TableName);
 
 impl<'de> Deserialize<'de> for Table {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -57,7 +57,7 @@ impl<'de> Deserialize<'de> for Columns {
 }
 
 /// One expression of SQL over a row.
-pub(super) struct Expression(pub(super) String);
+pub(in crate::config) struct Expression(pub(in crate::config) String);
 
 impl<'de> Deserialize<'de> for Expression {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -273,7 +273,7 @@ fn of_attempt(attempt: &Attempt) -> OfTheMoment {
     }
 }
 
-fn value_of(param: &QueryParam, tick: Timestamp) -> Value {
+pub(in crate::daemon) fn value_of(param: &QueryParam, tick: Timestamp) -> Value {
     match param {
         QueryParam::Literal(value) => value.clone(),
         QueryParam::Tick => Value::String(tick.to_string()),
@@ -281,7 +281,11 @@ fn value_of(param: &QueryParam, tick: Timestamp) -> Value {
 }
 
 /// The items of all rows, or why one of them cannot be made.
-fn drafts_of(routine: &Routine, tick: Timestamp, rows: &[Value]) -> Result<Vec<Planned>, Failure> {
+pub(in crate::daemon) fn drafts_of(
+    routine: &Routine,
+    tick: Timestamp,
+    rows: &[Value],
+) -> Result<Vec<Planned>, Failure> {
     let mut planned = Vec::new();
     for (number, row) in (0..).zip(rows) {
         let of_row = plan::plan_tick_row(routine, tick, row, number)

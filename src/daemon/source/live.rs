@@ -144,7 +144,7 @@ impl Live {
                 granted?;
                 self.rhythm.look = true;
             }
-            () = at_or_now(next_look) => self.rhythm.look = true,
+            () = at_or_now(next_look) => self.rhythm.polled(),
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::daemon::held::HeldClock;
 use crate::daemon::pass::Force;
 use crate::daemon::pressure;
 use crate::daemon::query::Queries;
+use crate::daemon::queues;
 use crate::daemon::rhythm::Rhythm;
 use crate::daemon::source::{self, Bells, Common, Said};
 use crate::daemon::ticks::Planner;
@@ -62,6 +63,7 @@ impl<'a> Term<'a> {
         let now = schedules::now(&work).await?;
         let Wires { common, adopted, said } = wire(environment, force.clone(), rung.tables);
         let (inboxes, options) = (common.inboxes.clone(), common.options.clone());
+        let chores = Chores::due(inboxes.clone(), environment);
         let mut term = Self {
             rows: i64::from(environment.config.daemon.batch_min),
             environment,
@@ -74,7 +76,7 @@ impl<'a> Term<'a> {
             pauses: PauseReader::prepare(&work).await?,
             work,
             planner: Planner::new(now),
-            queries: Queries::new(options, inboxes.clone(), now),
+            queries: Queries::new(options, inboxes, now),
             each: EachQueries::default(),
             fans_out: false,
             unanswered: true,
@@ -90,11 +92,12 @@ impl<'a> Term<'a> {
             sources: JoinSet::new(),
             watching: JoinSet::new(),
             pressure: common.pressure.clone(),
-            chores: Chores::due(inboxes),
+            chores,
             rhythm: Rhythm::begin(),
         };
         term.adopt().await?;
         term.sources = source::start(&common, &mut term.caution.sources);
+        queues::put_in_force(&common.config, &common.options, term.leader, &mut term.watching).await?;
         term.watching.spawn(pressure::watch(common.config, common.options, common.pressure));
         Ok(term)
     }
@@ -154,6 +157,7 @@ fn hear(rung: &Rung) -> OnNotify {
         if notification.channel() == doorbell::CHANNEL {
             match notification.payload().parse() {
                 _ if notification.payload() == doorbell::GATES => bell.ring_for_gates(),
+                _ if notification.payload() == doorbell::LEASES => bell.ring_for_leases(),
                 Ok(id) if id != LOG_ID => bells.ring(id),
                 Ok(_) | Err(_) => bell.ring(),
             }

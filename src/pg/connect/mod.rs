@@ -47,6 +47,7 @@ use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 pub(in crate::pg) use self::dial::{Dialled, dial};
 pub use self::error::{ConnectError, ConnectTrouble};
+pub(crate) use self::tls::{read_certificates, system_roots};
 
 use self::endpoint::Endpoint;
 use self::parameter::Key;

@@ -150,7 +150,7 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// The machine's roots; in an image which has none, the built-in ones.
-fn system_roots() -> RootCertStore {
+pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     for error in &native.errors {
@@ -164,7 +164,7 @@ fn system_roots() -> RootCertStore {
 }
 
 /// Every certificate of a PEM file; at least one.
-fn read_certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+pub(crate) fn read_certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let pem = fs::read(path)?;
     let certificates = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()

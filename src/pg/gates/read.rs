@@ -257,7 +257,7 @@ fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
             queue,
             priority: 0,
             due_at: None,
-            attempts_max: 0,
+            attempts_max: None,
             tenant: None,
             title: String::new(),
             instructions: "".into(),
@@ -267,6 +267,8 @@ fn item_of(row: &Row, locked: &HashMap<i64, i32>) -> Result<Item, PgError> {
             from: from_of(row)?,
             row: 0,
             foreign: None,
+            order_key: None,
+            webhook: None,
         },
         standing: match (name("state")?, count) {
             ("waiting" | "failed", Some(_)) => Standing::Waiting,

@@ -27,22 +27,28 @@ pub struct Roles<'a> {
 }
 
 /// What a worker of hearken's own inbox needs; `docs/operations.md` has the same.
-const WORKER: [&str; 14] = [
+const WORKER: [&str; 20] = [
     "usage on schema hearken",
     "usage on sequence hearken.lease_tokens",
-    "select on hearken.inbox_items",
-    "update (state, token, attempt, due_at, lease_until, finished_at, worker, result, error) \
-     on hearken.inbox_items",
-    "execute on function hearken.now()",
-    "execute on function hearken.backoff(integer)",
+    "select on hearken.inbox_items, hearken.queues, hearken.queue_uses, hearken.lease_timer",
+    "insert on hearken.queue_uses",
+    "update (state, token, attempt, due_at, lease_until, leased_at, deadline_at, counted, finished_at, worker, \
+     result, error, errors, progress, progress_at) on hearken.inbox_items",
+    "execute on function hearken.now(), hearken.backoff(integer, text)",
     "execute on function hearken.lease(text, text[], integer, interval, text[])",
-    "execute on function hearken.next_due(text[])",
-    "execute on function hearken.extend(bigint, bigint, interval)",
-    "execute on function hearken.complete(bigint, bigint, jsonb)",
+    "execute on function hearken.next_due(text[]), hearken.next_due(text[], text[])",
+    "execute on function hearken.extend(bigint, bigint, interval), hearken.progress(bigint, bigint, jsonb)",
+    "execute on function hearken.complete(bigint, bigint, jsonb), hearken.complete_all(bigint[], bigint[], jsonb[])",
     "execute on function hearken.fail(bigint, bigint, text, boolean, interval)",
-    "execute on function hearken.release(bigint, bigint)",
+    "execute on function hearken.snooze(bigint, bigint, interval, text), hearken.release(bigint, bigint)",
     "execute on function hearken.expire_leases(integer)",
-    "execute on function hearken.ring_for_waiting(bytea, bytea)",
+    "execute on function hearken.limited_queues(text[])",
+    "execute on function hearken.pick_limited(text, integer, integer, text[], text[], timestamptz)",
+    "execute on function hearken.find_floors(text[], jsonb, integer, timestamptz)",
+    "execute on function hearken.next_room(text, timestamptz)",
+    "execute on function hearken.was_answered(bigint, bigint, text[])",
+    "execute on function hearken.add_error(jsonb, integer, text, timestamptz, text, text)",
+    "execute on function hearken.ring_queue(text), hearken.ring_for_slot(text), hearken.ring_for_waiting(bytea, bytea)",
 ];
 
 /// Adds the grants to the parts of those who may give them. Asks the database who owns

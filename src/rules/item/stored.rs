@@ -7,6 +7,7 @@
 use super::{Cause, DedupKey, Foreign, FromRow, ItemDraft};
 use crate::rules::name::{InboxName, ItemName, QueueName, RoutineName, SourceName};
 use crate::rules::routine::Version;
+use crate::rules::webhook::Delivery;
 use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,8 +15,8 @@ use serde_json::{Map, Value};
 use std::fmt::Display;
 use std::sync::Arc;
 
-/// A draft as it is written. What a draft has only if it comes from a source of the
-/// user's, or goes to an inbox of the user's, is left out of the others.
+/// A draft as it is written. What few drafts have is left out of the others: what comes
+/// with tables of the user's, an ordering key, and how to deliver it.
 #[derive(Serialize)]
 struct Written<'a> {
     routine: &'a str,
@@ -27,7 +28,8 @@ struct Written<'a> {
     priority: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<Timestamp>,
-    attempts_max: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts_max: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a str>,
     title: &'a str,
@@ -43,6 +45,10 @@ struct Written<'a> {
     row: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     foreign: Option<WrittenForeign<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<&'a Delivery>,
 }
 
 #[derive(Serialize)]
@@ -69,7 +75,8 @@ struct Stored {
     priority: i32,
     #[serde(default)]
     due_at: Option<Timestamp>,
-    attempts_max: i32,
+    #[serde(default)]
+    attempts_max: Option<i32>,
     #[serde(default)]
     tenant: Option<String>,
     title: String,
@@ -85,6 +92,10 @@ struct Stored {
     row: u32,
     #[serde(default)]
     foreign: Option<StoredForeign>,
+    #[serde(default)]
+    order_key: Option<String>,
+    #[serde(default)]
+    webhook: Option<Delivery>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +134,8 @@ impl Serialize for ItemDraft {
                 .foreign
                 .as_ref()
                 .map(|foreign| WrittenForeign { inbox: foreign.inbox.as_str(), columns: &foreign.columns }),
+            order_key: self.order_key.as_deref(),
+            webhook: self.webhook.as_deref(),
         };
         written.serialize(serializer)
     }
@@ -160,6 +173,8 @@ impl Stored {
             from: self.from.map(StoredFrom::check).transpose()?.map(Arc::new),
             row: self.row,
             foreign: self.foreign.map(StoredForeign::check).transpose()?,
+            order_key: self.order_key,
+            webhook: self.webhook.map(Arc::new),
         })
     }
 }

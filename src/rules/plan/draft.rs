@@ -2,13 +2,15 @@
 
 use super::error::{PlanError, PlanReason};
 use super::value::{Failed, resolve_all};
+use super::webhook::of_webhook;
 use super::{DEPTH_MAX, TITLE_CHARS_MAX};
 use crate::rules::gate::request::Request;
 use crate::rules::gate::resolve::resolve as resolve_gates;
 use crate::rules::item::{Cause, DedupKey, Foreign, FromRow, ItemDraft, Planned};
 use crate::rules::name::{ItemName, RoutineName};
-use crate::rules::routine::{ForeignSpec, Instructions, ItemSpec, Routine};
+use crate::rules::routine::{ForeignSpec, Instructions, ItemSpec, ORDER_KEY_BYTES_MAX, Routine};
 use crate::rules::template::Scope;
+use crate::rules::webhook::Delivery;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -25,11 +27,12 @@ pub(super) struct Origin {
 }
 
 /// What an item says: what another one may take the place of.
-struct Content {
-    title: String,
-    instructions: Arc<str>,
-    context: Value,
-    foreign: Option<Foreign>,
+pub(super) struct Content {
+    pub(super) title: String,
+    pub(super) instructions: Arc<str>,
+    pub(super) context: Value,
+    pub(super) foreign: Option<Foreign>,
+    pub(super) webhook: Option<Arc<Delivery>>,
 }
 
 /// The item, and what its gates are asked.
@@ -44,7 +47,8 @@ pub(super) fn plan_item(
         return Ok(Planned { draft, request: Request::default() });
     }
     if let Some(field) = too_deep(&draft) {
-        let field = place(&spec.name, field);
+        // What a webhook has there but its data is flat.
+        let field = place(spec, if spec.webhook.is_some() { "data" } else { field });
         return Err(PlanError { field, reason: PlanReason::Deep { max: DEPTH_MAX } });
     }
     if routine.flow.collects() {
@@ -62,10 +66,12 @@ fn draft(
     scope: Scope<'_>,
     origin: Origin,
 ) -> Result<ItemDraft, PlanError> {
-    let content = match &spec.foreign {
-        Some(foreign) => of_table(spec, foreign, scope)?,
-        None => of_inbox(spec, scope)?,
+    let content = match (&spec.foreign, &spec.webhook) {
+        (Some(foreign), _) => of_table(spec, foreign, scope)?,
+        (None, Some(webhook)) => of_webhook(spec, webhook, scope, &origin)?,
+        (None, None) => of_inbox(spec, scope)?,
     };
+    let order_key = order_key(spec, scope)?;
     Ok(ItemDraft {
         routine: routine.name.clone(),
         version: routine.version.clone(),
@@ -85,12 +91,25 @@ fn draft(
         from: origin.from,
         row: origin.row,
         foreign: content.foreign,
+        order_key,
+        webhook: content.webhook,
     })
+}
+
+/// The key by which workers keep an order; none, if it is filled in with nothing.
+fn order_key(spec: &ItemSpec, scope: Scope<'_>) -> Result<Option<String>, PlanError> {
+    let Some(template) = &spec.order_key else { return Ok(None) };
+    let failed = |reason| PlanError { field: place(spec, "key"), reason };
+    let key = template.text(scope).map_err(|error| failed(error.into()))?;
+    if key.len() > ORDER_KEY_BYTES_MAX {
+        return Err(failed(PlanReason::LongKey));
+    }
+    Ok((!key.is_empty()).then_some(key))
 }
 
 /// An item for hearken's own inbox.
 fn of_inbox(spec: &ItemSpec, scope: Scope<'_>) -> Result<Content, PlanError> {
-    let failed = |field: &str, reason| PlanError { field: place(&spec.name, field), reason };
+    let failed = |field: &str, reason| PlanError { field: place(spec, field), reason };
     let title = spec.title.text(scope).map_err(|error| failed("title", error.into()))?;
     let instructions = match &spec.instructions {
         Instructions::Static(text) => text.clone(),
@@ -101,12 +120,12 @@ fn of_inbox(spec: &ItemSpec, scope: Scope<'_>) -> Result<Content, PlanError> {
     let context = resolve_all(&spec.context, scope);
     let context = context.map_err(|Failed { field, reason }| failed(&format!("context.{field}"), reason))?;
     let context = Value::Object(context);
-    Ok(Content { title: one_line(title), instructions, context, foreign: None })
+    Ok(Content { title: one_line(title), instructions, context, foreign: None, webhook: None })
 }
 
 /// An item for a table of the user's. Its title is for lists of what is held.
 fn of_table(spec: &ItemSpec, foreign: &ForeignSpec, scope: Scope<'_>) -> Result<Content, PlanError> {
-    let failed = |field: &str, reason| PlanError { field: place(&spec.name, field), reason };
+    let failed = |field: &str, reason| PlanError { field: place(spec, field), reason };
     let columns = resolve_all(&foreign.columns, scope);
     let columns = columns.map_err(|Failed { field, reason }| failed(&field, reason))?;
     let title = match columns.get("title") {
@@ -119,12 +138,17 @@ fn of_table(spec: &ItemSpec, foreign: &ForeignSpec, scope: Scope<'_>) -> Result<
     };
     let foreign = Foreign { inbox: foreign.inbox.clone(), columns };
     let context = Value::Object(Map::new());
-    Ok(Content { title: one_line(title), instructions, context, foreign: Some(foreign) })
+    Ok(Content { title: one_line(title), instructions, context, foreign: Some(foreign), webhook: None })
 }
 
-/// A field of an item as an operator names it: `item.title`, `items.manager.title`.
-fn place(item: &ItemName, field: &str) -> String {
-    if *item == ItemName::only() { format!("item.{field}") } else { format!("items.{item}.{field}") }
+/// A field of an item as an operator names it: `item.title`, `items.manager.title`,
+/// `webhook.title`.
+pub(super) fn place(spec: &ItemSpec, field: &str) -> String {
+    match &spec.name {
+        _ if spec.webhook.is_some() => format!("webhook.{field}"),
+        name if *name == ItemName::only() => format!("item.{field}"),
+        name => format!("items.{name}.{field}"),
+    }
 }
 
 /// The field which nests too deep to be read back after a gate held it.

@@ -1,14 +1,16 @@
 //! Why a routine makes no item of an event or a tick.
 
+use crate::rules::routine::{HEADER_BYTES_MAX, ORDER_KEY_BYTES_MAX};
 use crate::rules::template::{TemplateError, place_of};
+use crate::rules::webhook::address::AddressError;
 
 /// Why a routine could not make an item of an event or tick. Says nothing of
 /// what is in the event, beyond paths and types.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct PlanError {
-    /// The field of the routine, such as `item.title`, `items.manager.title` or
-    /// `flow.limit.max`.
+    /// The field of the routine, such as `item.title`, `items.manager.title`,
+    /// `webhook.url` or `flow.limit.max`.
     pub field: String,
     /// What is wrong with it.
     pub reason: PlanReason,
@@ -57,4 +59,22 @@ pub enum PlanReason {
         /// The most levels.
         max: usize,
     },
+    /// An ordering key which is longer than [`ORDER_KEY_BYTES_MAX`].
+    #[error("it has more than {ORDER_KEY_BYTES_MAX} bytes; the key of an order is an id, and no text")]
+    LongKey,
+    /// It yields nothing, where something must be.
+    #[error("it yields empty text")]
+    Empty,
+    /// It yields something else than the id of a row.
+    #[error("it yields {found}, and an id is text or a number")]
+    Id {
+        /// What it yields.
+        found: &'static str,
+    },
+    /// It yields no address.
+    #[error("it yields no address which can be called: {0}")]
+    Address(#[from] AddressError),
+    /// It yields what no header may have.
+    #[error("it yields a line break, a letter beyond ASCII, or more than {HEADER_BYTES_MAX} bytes")]
+    Header,
 }

@@ -1,6 +1,7 @@
 //! Drafts from events and ticks.
 
 mod several;
+mod webhook;
 
 use super::draft::one_line;
 use super::*;
@@ -39,7 +40,7 @@ fn an_event_becomes_an_item() {
     let [Planned { draft, request }] = &drafts[..] else { panic!("one draft") };
     assert_eq!(*request, Request::default());
     assert_eq!(draft.title, "Refund r1: 600");
-    assert_eq!((draft.priority, draft.attempts_max, draft.due_at), (5, 5, None));
+    assert_eq!((draft.priority, draft.attempts_max, draft.due_at), (5, None, None));
     assert_eq!((draft.cause, draft.tenant.as_deref()), (Cause::Event(7), Some("acme")));
     assert_eq!(draft.version, routine.version);
     let want = json!({

@@ -91,7 +91,7 @@ fn missing(get: &Get) -> PlanReason {
     PlanReason::Missing { path: get.path.to_string() }
 }
 
-fn type_name(value: &Value) -> &'static str {
+pub(super) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -136,6 +136,7 @@ fn emits(routine: &Routine, kind: &str) -> Range<usize> {
         Some(name) if find(&routine.text, &["items", name]).is_some() => {
             place(&routine.text, &["items", name, "emits"])
         }
+        Some(_) if find(&routine.text, &["webhook"]).is_some() => place(&routine.text, &["webhook", "emits"]),
         _ => place(&routine.text, &["item", "emits"]),
     }
 }

@@ -4,8 +4,9 @@
 //! Where a gate asks for it and the settings do not say it, the gate could not do its
 //! work, and would do something else instead. So that is an error.
 
+use super::endpoint::check_endpoints;
 use super::{find, place};
-use crate::rules::foreign::{InboxSpec, SourceSpec};
+use crate::rules::foreign::{InboxSpec, SourceSpec, Tables};
 use crate::rules::gate::request::{OnConflict, Window};
 use crate::rules::name::{InboxName, RoutineName, SourceName};
 use crate::rules::problem::Problem;
@@ -14,15 +15,12 @@ use crate::rules::text::{closest, listed};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Holds routines against the sources and inboxes which the settings describe. Each
+/// Holds routines against the tables which the settings describe. Each
 /// problem goes with the name of the routine in whose text it has its place; one with
 /// an error among them cannot be used.
 #[must_use]
-pub fn against_tables(
-    set: &RoutineSet,
-    sources: &BTreeMap<SourceName, SourceSpec>,
-    inboxes: &BTreeMap<InboxName, InboxSpec>,
-) -> Vec<(RoutineName, Problem)> {
+pub fn against_tables(set: &RoutineSet, tables: &Tables) -> Vec<(RoutineName, Problem)> {
+    let Tables { sources, inboxes, endpoints } = tables;
     let mut found = Vec::new();
     for routine in &set.routines {
         let mut problems = Vec::new();
@@ -33,6 +31,7 @@ pub fn against_tables(
                 None => problems.push(unknown_inbox(item, inboxes)),
             }
         }
+        problems.extend(check_endpoints(routine, endpoints));
         // Several items of one inbox lack the same.
         let mut told: Vec<Problem> = Vec::new();
         for problem in problems {

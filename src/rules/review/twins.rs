@@ -39,7 +39,7 @@ fn canonical(text: &str) -> Option<String> {
     for (key, value) in sorted(document.get_ref()) {
         match (key, value) {
             ("title" | "tests", _) => {}
-            ("item", DeValue::Table(item)) => write_item(&mut out, key, item),
+            ("item" | "webhook", DeValue::Table(item)) => write_item(&mut out, key, item),
             ("items", DeValue::Table(items)) => {
                 for (name, item) in sorted(items) {
                     match item {

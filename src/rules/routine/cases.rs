@@ -13,7 +13,7 @@ mod moment;
 mod verify;
 mod work;
 
-pub use expect::{Expected, ItemState};
+pub use expect::{Expected, ExpectedWebhook, ItemState};
 pub use given::{Attributes, Given, What};
 pub use json::Rows;
 

@@ -9,20 +9,23 @@ mod own;
 #[cfg(test)]
 mod tests;
 
+pub(super) use own::{integer, order_key, queue, title};
+
 use super::context::ContextField;
 use super::table::{Findings, Table, Text, Value, table_of, text_of, wrong_type};
+use super::webhook::WebhookSpec;
 use crate::rules::name::{InboxName, ItemName, QueueName};
 use crate::rules::problem::Problem;
 use crate::rules::template::{Template, Variables, has_code};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How often an item may be leased before it is dead, unless the routine says.
-pub const ATTEMPTS_MAX_DEFAULT: i32 = 5;
-
 /// The most attempts a routine may ask for: with the backoff between them, more
 /// would keep an item for years.
 pub const ATTEMPTS_LIMIT: i32 = 100;
+
+/// The longest ordering key, in bytes: an id, or two, and no text.
+pub const ORDER_KEY_BYTES_MAX: usize = 200;
 
 /// The longest instructions, in bytes: the length of a long manual page.
 pub const INSTRUCTIONS_BYTES_MAX: usize = 64 * 1024;
@@ -47,14 +50,18 @@ pub struct ItemSpec {
     pub context: Vec<ContextField>,
     /// What a worker must be able to do.
     pub tags: Arc<[String]>,
-    /// How often it may be leased before it is dead.
-    pub attempts_max: i32,
+    /// How often it may be leased before it is dead; what its queue says, if none.
+    pub attempts_max: Option<i32>,
+    /// Items of one key are worked on one after another; none is bound to no other.
+    pub order_key: Option<Template>,
     /// The types of the events which a worker is expected to emit on account of
     /// it. Nothing is made of them but advice about circles.
     pub emits: Arc<[String]>,
     /// What it is in a table of the user's; none, if it goes to hearken's own inbox.
     /// Then queue, title and what follows say nothing of its row.
     pub foreign: Option<ForeignSpec>,
+    /// How it is delivered, if it is a `[webhook]`.
+    pub webhook: Option<WebhookSpec>,
 }
 
 /// An item for a table of the user's, before there is an event.
@@ -77,7 +84,8 @@ pub enum Instructions {
     Template(Template),
 }
 
-const HELP: &str = "say what to put into the inbox: `[item]` with `queue = \"finance\"` and `title = \"…\"`";
+const HELP: &str = "say what to put into the inbox: `[item]` with `queue = \"finance\"` and `title = \"…\"`; \
+                    or what to deliver, with `[webhook]`";
 
 /// An item's table, with the name of the item.
 type Named<'a> = (ItemName, Table<'a>);
@@ -193,7 +201,7 @@ pub(super) fn template(findings: &mut Findings, text: &Text<'_>, variables: Vari
 }
 
 /// The types of events which a worker is expected to emit: one, or a list.
-fn emits(findings: &mut Findings, table: &Table<'_>) -> Option<Arc<[String]>> {
+pub(super) fn emits(findings: &mut Findings, table: &Table<'_>) -> Option<Arc<[String]>> {
     let Some(value) = table.get("emits") else {
         return Some([].into());
     };

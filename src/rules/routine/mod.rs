@@ -19,9 +19,12 @@ mod syntax;
 mod table;
 mod trigger;
 mod version;
+mod webhook;
 mod when;
 
-pub use cases::{Attributes, Case, Expected, Given, ItemState, Rows, START_DEFAULT, What, Word};
+pub use cases::{
+    Attributes, Case, Expected, ExpectedWebhook, Given, ItemState, Rows, START_DEFAULT, What, Word,
+};
 pub use context::{ContextField, ContextValue, FIELDS_MAX, Get, ValueType};
 pub use each::{EACH_TIMEOUT_DEFAULT, EACH_TIMEOUT_MAX, Each, EachParam};
 pub use flow::{
@@ -29,14 +32,18 @@ pub use flow::{
     LIMITS_MAX, LimitSpec, Looping, Overlap, Setting, USES_MAX,
 };
 pub use item::{
-    ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, ForeignSpec, INSTRUCTIONS_BYTES_MAX, ITEMS_MAX, Instructions,
-    ItemSpec,
+    ATTEMPTS_LIMIT, ForeignSpec, INSTRUCTIONS_BYTES_MAX, ITEMS_MAX, Instructions, ItemSpec,
+    ORDER_KEY_BYTES_MAX,
 };
 pub use query::{QUERY_TIMEOUT_DEFAULT, QUERY_TIMEOUT_MAX, Query, QueryParam};
 pub use set::RoutineSet;
 pub use statement::{MAX_ROWS_DEFAULT, MAX_ROWS_LIMIT};
 pub use trigger::{EventTrigger, Trigger, TypePattern};
 pub use version::Version;
+pub use webhook::{
+    HEADER_BYTES_MAX, HEADERS_MAX, HeaderSpec, RETRY_DEFAULT, RETRY_MAX, RETRY_PAUSES_MAX, TIMEOUT_DEFAULT,
+    TIMEOUT_MAX, TIMEOUT_MIN, TargetSpec, Titled, WEBHOOK_QUEUE, WebhookSpec, is_header_text,
+};
 
 use super::name::RoutineName;
 use super::problem::{Problem, Problems};
@@ -81,7 +88,7 @@ pub struct Routine {
 
 const KEYS: Keys<'static> = Keys {
     owner: "a routine",
-    known: &["title", "on", "when", "each", "flow", "item", "items", "tests"],
+    known: &["title", "on", "when", "each", "flow", "item", "items", "webhook", "tests"],
     later: &[],
 };
 
@@ -130,9 +137,11 @@ fn routine(
     let flow = flow::parse(findings, root, variables);
     let items = items(findings, root, variables);
     let deduped = query::require_dedup(findings, root);
+    let fitting = flow.as_ref().and_then(|flow| webhook::check_flow(findings, root, flow));
     let cases = cases::parse(findings, root);
     let text = Arc::<str>::from(findings.text());
     deduped?;
+    fitting?;
     let routine = Routine {
         name: name.clone(),
         version: Version::of(&text),
@@ -153,6 +162,9 @@ fn routine(
 
 /// The items; a query may do without one.
 fn items(findings: &mut Findings, root: &Table<'_>, variables: Variables) -> Option<Vec<ItemSpec>> {
+    if root.get("webhook").is_some() {
+        return webhook::parse(findings, root, variables);
+    }
     let has_none = root.get("item").is_none() && root.get("items").is_none();
     if variables == Variables::TickRow && has_none {
         return Some(Vec::new());

@@ -92,7 +92,7 @@ pub(super) fn require_dedup(findings: &mut Findings, root: &Table<'_>) -> Option
     let on_query = root.get("on").and_then(table_of).is_some_and(|on| on.get("query").is_some());
     let flow = root.get("flow").and_then(table_of);
     let dedup = flow.is_some_and(|flow| flow.get("dedup").is_some());
-    let items = ["item", "items"].into_iter().find(|key| root.get(key).is_some());
+    let items = ["item", "items", "webhook"].into_iter().find(|key| root.get(key).is_some());
     let Some(items) = items.filter(|_| on_query && !dedup) else {
         return Some(());
     };

@@ -20,7 +20,6 @@ pub use trust::{Tenants, Trust};
 use super::table::Findings;
 use super::{Routine, RoutineSet, Trigger};
 use crate::rules::condition::{Condition, Literal, MissingPolicy, Test};
-use crate::rules::foreign::Tables;
 use crate::rules::name::RoutineName;
 use crate::rules::path::Path;
 use crate::rules::problem::{Problem, Problems};
@@ -120,9 +119,8 @@ pub fn check(trust: &Trust, name: &RoutineName, text: &str) -> (Option<Routine>,
         let message = format!("rows of the source `{}` may not do what this one does", trust.source);
         problems.push(Problem::error(0..0, message).help("write it as a file"));
     }
-    let Tables { sources, inboxes } = &trust.tables;
     let set = RoutineSet::new(routine.iter().cloned().map(Arc::new).collect());
-    let found = against_tables(&set, sources, inboxes);
+    let found = against_tables(&set, &trust.tables);
     found.into_iter().for_each(|(_, problem)| problems.push(problem));
     problems.sort();
     (routine.filter(|_| !problems.has_errors()), problems)

@@ -172,7 +172,8 @@ pub(super) fn not_built(span: Range<usize>, what: &str, instead: &str) -> Proble
 
 fn unknown_key(key: &Text<'_>, keys: &Keys<'_>) -> Problem {
     let all = keys.known.iter().copied().chain(keys.later.iter().map(|(key, _)| *key));
-    let help = match closest(key.text, all) {
+    let part = || keys.known.iter().copied().find(|known| key.text.split('_').any(|part| part == *known));
+    let help = match closest(key.text, all).or_else(part) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{} has {}", keys.owner, listed(keys.known.iter().copied())),
     };

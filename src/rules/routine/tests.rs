@@ -56,7 +56,7 @@ fn a_whole_routine_is_read() {
     assert_eq!(vip.condition.tests, [Test::Not(vec![Test::OneOf(vec![Literal::Bool(true)])])]);
     assert_eq!(vip.condition.missing, MissingPolicy::Match);
     let item = &routine.items[0];
-    assert_eq!((item.queue.as_str(), item.priority, item.attempts_max), ("finance-agent", 5, 3));
+    assert_eq!((item.queue.as_str(), item.priority, item.attempts_max), ("finance-agent", 5, Some(3)));
     assert_eq!(&*item.tags, ["refunds".to_owned()]);
     let names = item.context.iter().map(|field| field.name.as_str()).collect::<Vec<_>>();
     assert_eq!(names, ["refund_id", "amount", "reason", "source", "limits", "vip"]);
@@ -69,7 +69,7 @@ fn the_smallest_routine_has_defaults() {
     assert!(trigger.types.is_empty() && trigger.from.is_none());
     assert!(routine.when.conditions().is_empty());
     let item = &routine.items[0];
-    assert_eq!((item.priority, item.attempts_max), (0, 5));
+    assert_eq!((item.priority, item.attempts_max), (0, None));
     assert!(matches!(&item.instructions, Instructions::Static(text) if text.is_empty()));
     assert!(item.tags.is_empty() && item.context.is_empty());
 }
@@ -136,7 +136,7 @@ error: `backoff` is not built yet
 6 | backoff = \"1m\"
   | ^^^^^^^ known, but this version of hearken cannot do it
   |
-  = help: the pause after a failure doubles by itself
+  = help: it is set for a queue: `backoff` of `[queue.NAME]` in hearken.toml
 ",
     );
 }

@@ -74,11 +74,18 @@ fn expected() -> Value {
         key("tenant", "Whose item it is.", any_text()),
         key("due_at", "From when on workers may take it.", duration()),
         key("max_attempts", "How often it may be leased.", number()),
+        key("key", "The key by which workers keep an order.", any_text()),
         key(
             "context",
             "Values for the worker: only the named keys are compared.",
             json!({ "type": "object", "minProperties": 1 }),
         ),
+        key("webhook", "The table of endpoints it is delivered to.", name()),
+        key("id", "Which row of that table.", any_text()),
+        key("url", "The address it is delivered to.", any_text()),
+        key("type", "The type of what is sent.", any_text()),
+        key("data", "What is sent: of an object only the named keys are compared.", json!({})),
+        key("headers", "Headers of its own, by names in small letters.", json!({ "type": "object" })),
     ]);
     let mut expected = either(keys, of_any(), &[], json!({}));
     add(&mut expected, json!({ "minProperties": 1 }));

@@ -2,7 +2,7 @@
 
 use super::{Key, add, integer, key, name, reference, table, text};
 use crate::rules::path::Root;
-use crate::rules::routine::{ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, FIELDS_MAX, ITEMS_MAX, ValueType};
+use crate::rules::routine::{ATTEMPTS_LIMIT, FIELDS_MAX, ITEMS_MAX, ValueType};
 use serde_json::{Map, Value, json};
 
 /// `[items]`: further items by their names.
@@ -65,12 +65,22 @@ fn of_queue() -> Vec<Key> {
         key("tags", "What a worker must offer to be given it: fixed texts.", tags()),
         key(
             "max_attempts",
-            "After so many leases without success the item is dead.",
-            integer(1, ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT),
+            "After so many leases without success the item is dead; without it, as its queue says.",
+            json!({ "type": "integer", "minimum": 1, "maximum": ATTEMPTS_LIMIT }),
         ),
+        order_key(),
         emits(),
         inbox(),
     ]
+}
+
+/// The key by which workers keep an order.
+pub(super) fn order_key() -> Key {
+    key(
+        "key",
+        "Items of one key are worked on one after another: a template, such as \"{{ subject }}\".",
+        text(),
+    )
 }
 
 fn tags() -> Value {
@@ -78,7 +88,7 @@ fn tags() -> Value {
 }
 
 /// One type or several, each in full.
-fn emits() -> Key {
+pub(super) fn emits() -> Key {
     let kind = "^[^*]+$";
     let items = json!({ "type": "string", "pattern": kind });
     let holds = json!({ "type": ["string", "array"], "pattern": kind, "items": items, "uniqueItems": true });

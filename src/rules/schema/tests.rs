@@ -8,13 +8,13 @@ use super::*;
 use crate::rules::name::RoutineName;
 use crate::rules::problem::Problems;
 use crate::rules::routine;
-use examples::{GATES, PLAIN, QUERY, WHOLE};
+use examples::{ENDPOINT, GATES, PLAIN, QUERY, WEBHOOK, WHOLE};
 use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
 
 #[test]
 fn the_whole_language_is_in_the_schema_and_in_the_parser() {
-    for text in [PLAIN, WHOLE, QUERY, GATES] {
+    for text in [PLAIN, WHOLE, QUERY, GATES, WEBHOOK, ENDPOINT] {
         accepted("here", text);
         let (routine, problems) = checked(text);
         assert!(routine, "{}", problems.render());
@@ -117,6 +117,27 @@ fn a_condition_which_cannot_be_is_refused() {
     }
 }
 
+#[test]
+fn a_webhook_which_cannot_be_is_refused() {
+    for (part, with, want) in [
+        ("url = \"https://", "url = \"ftp://", "/webhook/url: pattern"),
+        ("\nurl = ", "\nurls = ", "/webhook/urls: not allowed"),
+        ("\nurl = ", "\n# url = ", "/webhook: required"),
+        ("{ env = \"HOOK_SECRET\" }", "{ env = \"hook\" }", "/webhook/secret/env: pattern"),
+        ("{ env = \"HOOK_SECRET\" }", "{ file = \"hook\" }", "/webhook/secret/file: pattern"),
+        ("{ env = \"HOOK_SECRET\" }", "\"whsec_1\"", "/webhook/secret: type"),
+        ("\"binary\"", "\"batch\"", "/webhook/mode: enum"),
+        ("[\"5s\", \"1h\"]", "[5]", "/webhook/retry/0: type"),
+        ("x-team = \"finance\"", "x-team = 5", "/webhook/headers/x-team: type"),
+        ("x-team = \"finance\"", "\"x team\" = \"a\"", "/webhook/headers: propertyNames"),
+    ] {
+        assert!(WEBHOOK.contains(part), "{part}");
+        refused(&WEBHOOK.replace(part, with), want);
+    }
+    refused(&ENDPOINT.replace("\nid = ", "\n# id = "), "/webhook: required");
+    refused(&ENDPOINT.replace("\"plugins\"", "\"a b\""), "/webhook/endpoint: pattern");
+}
+
 /// A key which no table has makes the parser list those which it has.
 #[test]
 fn the_schema_has_the_keys_which_the_parser_has() {
@@ -150,6 +171,11 @@ fn the_schema_has_the_keys_which_the_parser_has() {
         ),
         ("[on.event]\n[item]\nzzzzzz = 1", "/properties/item/else/properties"),
         ("[on.event]\n[items.a]\nzzzzzz = 1", "/definitions/item/else/properties"),
+        ("[on.event]\n[webhook]\nzzzzzz = 1", "/properties/webhook/properties"),
+        (
+            "[on.event]\n[webhook]\nurl = \"https://a/\"\nsecret = { zzzzzz = 1 }",
+            "/properties/webhook/properties/secret/properties",
+        ),
         (
             "[on.event]\n[item]\ncontext = { x = { get = \"data.x\", zzzzzz = 1 } }",
             "/definitions/value/then/properties",

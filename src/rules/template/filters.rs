@@ -1,5 +1,6 @@
 //! Our own filters.
 
+use super::budget;
 use super::convert::{self, Exact, Moment, Written};
 use super::decimal::{Decimal, Style, currency_decimals};
 use super::engine::WRITTEN;
@@ -29,6 +30,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("truncate", truncate);
     environment.add_filter("oneline", oneline);
     environment.add_filter("tojson", tojson);
+    environment.add_filter("urlencode", urlencode);
 }
 
 /// Writes a time by a `strftime` format, in the zone given, else in that of the
@@ -153,6 +155,24 @@ fn tojson(state: &mut State<'_, '_>, value: &Dynamic) -> Result<String, Error> {
     }
     let json = with_written(state, |written| convert::to_json(value, written));
     json.map(|json| json.to_string()).map_err(|_| said("the filter `tojson` cannot write this value"))
+}
+
+/// Writes text so that it is one part of an address, whatever is in it: all but letters,
+/// digits, `-`, `.`, `_` and `~` of ASCII is percent-encoded, slashes as well.
+fn urlencode(state: &mut State<'_, '_>, value: StringInput<'_>) -> Result<String, Error> {
+    let text = value.as_str();
+    // A byte becomes three.
+    budget::reserve(state, text.len().checked_mul(3))?;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push_str(&hex::encode_upper([byte]));
+        }
+    }
+    Ok(encoded)
 }
 
 /// What `read` makes of how the event's numbers were written.

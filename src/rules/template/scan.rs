@@ -20,6 +20,7 @@ pub(super) const FILTERS: &[&str] = &[
     "truncate",
     "oneline",
     "tojson",
+    "urlencode",
     "default",
     "d",
     "upper",

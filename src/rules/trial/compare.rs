@@ -4,12 +4,15 @@
 //! look wrong. So they are aligned as a text is with its revision: what pairs
 //! with what is chosen so that the least differs.
 
+mod fields;
 mod foreign;
+mod webhook;
 
 use super::Made;
 use crate::rules::routine::{Case, Expected, ItemState};
 use crate::rules::text::shortened;
 use crate::rules::value::same;
+use fields::{Field, fields};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::ops::Range;
@@ -140,33 +143,11 @@ fn pair_cost(case: &Case, wanted: usize, made: &Made) -> usize {
     let others = fields(expected, made).iter().filter(|field| field.wanted.is_some()).count();
     let moments = usize::from(expected.at.is_some()) + usize::from(expected.due_at.is_some());
     let columns = usize::from(expected.inbox.is_some()) + expected.columns.len();
-    let named = (context + others + moments + columns + usize::from(expected.state.is_some())).max(1);
+    let sent = webhook::named(&expected.webhook);
+    let named = context + others + moments + columns + sent + usize::from(expected.state.is_some());
+    let named = named.max(1);
     let differing = differing(case, wanted, made).len().min(named);
     PAIR_COST * differing / named
-}
-
-/// A field of an item as expected, if the test names it, and as it came.
-struct Field {
-    name: &'static str,
-    wanted: Option<Value>,
-    got: Value,
-}
-
-fn fields(expected: &Expected, made: &Made) -> [Field; 8] {
-    let draft = &made.draft;
-    let text = |text: &Option<String>| text.as_deref().map(Value::from);
-    let field = |name, wanted, got| Field { name, wanted, got };
-    let item = expected.item.as_ref().map(|item| Value::from(item.text.as_str()));
-    [
-        field("item", item, draft.item.as_str().into()),
-        field("queue", text(&expected.queue), draft.queue.as_str().into()),
-        field("title", text(&expected.title), draft.title.as_str().into()),
-        field("priority", expected.priority.map(Value::from), draft.priority.into()),
-        field("instructions", text(&expected.instructions), (&*draft.instructions).into()),
-        field("tags", expected.tags.clone().map(Value::from), draft.tags.to_vec().into()),
-        field("tenant", text(&expected.tenant), draft.tenant.clone().into()),
-        field("max_attempts", expected.attempts_max.map(Value::from), draft.attempts_max.into()),
-    ]
 }
 
 /// What differs in one item, field by field.
@@ -193,6 +174,7 @@ fn differing(case: &Case, wanted: usize, made: &Made) -> Vec<String> {
         compare_objects(&mut found, "context", wanted, &made.draft.context);
     }
     foreign::compare_columns(&mut found, &expected.columns, &made.draft);
+    webhook::compare_content(&mut found, &expected.webhook, &made.draft);
     found.extend(differing_state(expected.state, made.state));
     found
 }
@@ -245,6 +227,7 @@ fn announced(expected: &Expected, start: Timestamp) -> String {
     words.extend(expected.inbox.as_ref().map(|inbox| format!("inbox `{inbox}`")));
     words.extend(expected.queue.as_ref().map(|queue| format!("queue `{queue}`")));
     words.extend(expected.title.as_ref().map(|title| format!("title {}", show(&title.as_str().into()))));
+    words.extend(webhook::announced(&expected.webhook));
     words.extend(foreign::shown(&expected.columns));
     words.extend(expected.state.map(|state| state.as_str().to_owned()));
     if words.is_empty() {

@@ -5,6 +5,8 @@
 
 pub mod daemon;
 pub mod database;
+pub mod endpoint;
+pub mod languages;
 pub mod proxy;
 
 pub use daemon::TestDaemon;

@@ -24,7 +24,7 @@ fn nothing() -> Overview {
 }
 
 fn told(overview: Overview) -> String {
-    of(&Report { overview, ticks: Ticks::Known(Vec::new()) })
+    of(&Report { overview, queues: Vec::new(), ticks: Ticks::Known(Vec::new()) })
 }
 
 fn somebody(state: &str, routines: &str) -> Daemon {
@@ -132,13 +132,37 @@ fn what_waits_is_a_table_and_what_cannot_be_counted_is_said() {
 
 #[test]
 fn ticks_which_are_not_shown_say_why() {
-    let too_many = of(&Report { overview: nothing(), ticks: Ticks::TooMany });
+    let too_many = of(&Report { overview: nothing(), queues: Vec::new(), ticks: Ticks::TooMany });
     assert!(too_many.contains("\nnext ticks: not worked out for more than 10000 schedules; "), "{too_many}");
-    let late = of(&Report { overview: nothing(), ticks: Ticks::NotInTime });
+    let late = of(&Report { overview: nothing(), queues: Vec::new(), ticks: Ticks::NotInTime });
     assert!(late.ends_with("\nnext ticks: the schedules could not be read in time\n"), "{late}");
     // For machines both are null.
-    let json = |ticks| serde_json::to_value(Report { overview: nothing(), ticks }).unwrap()["ticks"].clone();
+    let json = |ticks| {
+        serde_json::to_value(Report { overview: nothing(), queues: Vec::new(), ticks }).unwrap()["ticks"]
+            .clone()
+    };
     assert_eq!(json(Ticks::TooMany), serde_json::Value::Null);
     assert_eq!(json(Ticks::NotInTime), serde_json::Value::Null);
     assert_eq!(json(Ticks::Known(Vec::new())), serde_json::json!([]));
+}
+
+#[test]
+fn queues_which_are_paused_or_have_a_policy_are_told() {
+    let state = |queue: &str, paused: Option<&str>, policy: &str| QueueState {
+        queue: queue.to_owned(),
+        paused_since: paused.map(|_| at("2026-03-02T07:00:00Z")),
+        paused_by: paused.map(|_| "ann".to_owned()),
+        pause_reason: paused.map(str::to_owned),
+        policy: policy.to_owned(),
+    };
+    let queues = vec![
+        state("finance", Some("year end"), ""),
+        state("left", None, ""),
+        state("mail", None, "at once 3"),
+    ];
+    let text = of(&Report { overview: nothing(), queues, ticks: Ticks::Known(Vec::new()) });
+    let want = "queue    paused                                       policy\n\
+                finance  since 2026-03-02T07:00:00Z by ann: year end  -\n\
+                mail     -                                            at once 3\n";
+    assert!(text.contains(want), "{text}");
 }

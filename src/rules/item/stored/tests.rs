@@ -1,6 +1,7 @@
 //! What is written, and what is read back.
 
 use super::*;
+use crate::rules::webhook::{HeaderValue, Mode, SecretRef, Target};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -19,6 +20,8 @@ fn what_is_written_is_read_back() {
     check_round_trip(&more);
     check_round_trip(&foreign(json!({ "title": "t", "context": { "a": [null] } })));
     check_round_trip(&ItemDraft { foreign: None, ..foreign(json!({})) });
+    check_round_trip(&ItemDraft { attempts_max: None, order_key: Some("c 1".to_owned()), ..draft() });
+    check_round_trip(&delivered());
 }
 
 #[test]
@@ -47,6 +50,20 @@ fn the_form_does_not_change() {
     more["row"] = json!(3);
     more["foreign"] = json!({ "inbox": "agents", "columns": { "kind": "k" } });
     assert_eq!(serde_json::to_value(foreign(json!({ "kind": "k" }))).unwrap(), more);
+    let written = serde_json::to_value(delivered()).unwrap();
+    assert_eq!(written["order_key"], json!("c1"));
+    assert_eq!(written["webhook"]["to"], json!({ "url": "https://example.org/hook" }));
+}
+
+/// Releases without queue policies wrote how many attempts each draft has, and nothing
+/// of keys and webhooks.
+#[test]
+fn what_an_earlier_release_wrote_is_read() {
+    let mut written = serde_json::to_value(draft()).unwrap();
+    let read: ItemDraft = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!((read.attempts_max, read.order_key, read.webhook), (Some(5), None, None));
+    written.as_object_mut().unwrap().remove("attempts_max");
+    assert_eq!(serde_json::from_value::<ItemDraft>(written).unwrap().attempts_max, None);
 }
 
 #[test]
@@ -60,6 +77,7 @@ fn what_is_no_draft_is_refused() {
     check_refused("key", json!("zz".repeat(32)), "a key is 64 hex digits");
     check_refused("cause", json!({ "whim": 1 }), "unknown variant `whim`");
     check_refused("row", json!("3"), "invalid type: string");
+    check_refused("webhook", json!({ "timeout_ms": 1, "retry_ms": [] }), "missing field `to`");
     let source = "`from.source` is no name: a name cannot be empty";
     check_refused("from", json!({ "source": "", "id": "1" }), source);
     check_refused("from", json!({ "source": "plugins" }), "missing field `id`");
@@ -90,7 +108,7 @@ fn draft() -> ItemDraft {
         queue: QueueName::parse("q").unwrap(),
         priority: -1,
         due_at: None,
-        attempts_max: 5,
+        attempts_max: Some(5),
         tenant: None,
         title: "t".to_owned(),
         instructions: "".into(),
@@ -100,7 +118,23 @@ fn draft() -> ItemDraft {
         from: None,
         row: 0,
         foreign: None,
+        order_key: None,
+        webhook: None,
     }
+}
+
+/// A draft which is delivered, in order.
+fn delivered() -> ItemDraft {
+    let delivery = Delivery {
+        to: Target::Url("https://example.org/hook".to_owned()),
+        headers: [("x-team".to_owned(), HeaderValue::Text("finance".to_owned()))].into(),
+        secret: Some(SecretRef::Env("HOOK_SECRET".to_owned())),
+        mode: Mode::Binary,
+        timeout_ms: 15_000,
+        retry_ms: vec![5_000],
+    };
+    let webhook = Some(Arc::new(delivery));
+    ItemDraft { attempts_max: Some(2), order_key: Some("c1".to_owned()), webhook, ..draft() }
 }
 
 /// A draft which comes from a table of the user's and goes to another one.

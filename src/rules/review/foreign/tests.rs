@@ -176,7 +176,8 @@ fn of_text(text: &str, inbox: &InboxSpec) -> Vec<(RoutineName, Problem)> {
     };
     let sources = BTreeMap::from([(SourceName::parse("plugins").unwrap(), source("plugins"))]);
     let inboxes = BTreeMap::from([(inbox.name.clone(), inbox.clone())]);
-    against_tables(&RoutineSet::new(vec![Arc::new(routine)]), &sources, &inboxes)
+    let tables = Tables { sources: Arc::new(sources), inboxes: Arc::new(inboxes), ..Tables::default() };
+    against_tables(&RoutineSet::new(vec![Arc::new(routine)]), &tables)
 }
 
 fn text_of(from: &str, flow: &str, item: &str) -> String {

@@ -62,9 +62,13 @@ pub struct Expected {
     pub due_at: Option<Timestamp>,
     /// How often it may be leased.
     pub attempts_max: Option<i32>,
+    /// The key by which workers keep an order.
+    pub order_key: Option<String>,
     /// Values for the worker. Of an object only the named keys are compared,
     /// at any depth.
     pub context: Option<Map<String, Json>>,
+    /// How it is delivered.
+    pub webhook: ExpectedWebhook,
     /// How it stands; in any way but superseded, if none.
     pub state: Option<ItemState>,
     /// The inbox of the user's into whose table it comes. With one, nothing is said of
@@ -73,6 +77,24 @@ pub struct Expected {
     /// The columns of its row, of an inbox of the user's. Of an object only the named
     /// keys are compared, at any depth.
     pub columns: Map<String, Json>,
+}
+
+/// What a test expects of an item which is delivered; only what it names is compared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExpectedWebhook {
+    /// The table of endpoints it goes to. Its key is `webhook`.
+    pub endpoint: Option<String>,
+    /// Which row of that table.
+    pub id: Option<String>,
+    /// The address it goes to.
+    pub url: Option<String>,
+    /// The type of what is sent. Its key is `type`.
+    pub kind: Option<String>,
+    /// What is sent. Of an object only the named keys are compared, at any depth.
+    pub data: Option<Json>,
+    /// Headers of the routine's own, by their names in lower case: text, or the table
+    /// which says where the value is found.
+    pub headers: Option<Map<String, Json>>,
 }
 
 /// What may be said of any item. Beside `inbox`, all other keys are columns.
@@ -92,8 +114,15 @@ const KEYS: Keys<'static> = Keys {
         "tenant",
         "due_at",
         "max_attempts",
+        "key",
         "context",
         "state",
+        "webhook",
+        "id",
+        "url",
+        "type",
+        "data",
+        "headers",
     ],
     later: &[],
 };
@@ -128,7 +157,9 @@ fn expected(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Opt
     let tenant = text(findings, table, "tenant");
     let due_at = moment::read(findings, table, "due_at", start);
     let attempts_max = integer(findings, table, "max_attempts");
+    let order_key = text(findings, table, "key");
     let context = context(findings, table);
+    let webhook = webhook(findings, table);
     let state = state(findings, table);
     Some(Expected {
         at: at?,
@@ -141,7 +172,9 @@ fn expected(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Opt
         tenant: tenant?,
         due_at: due_at?,
         attempts_max: attempts_max?,
+        order_key: order_key?,
         context: context?,
+        webhook: webhook?,
         state: state?,
         inbox: None,
         columns: Map::new(),
@@ -169,10 +202,36 @@ fn of_table(findings: &mut Findings, table: &Table<'_>, start: Timestamp) -> Opt
         tenant: None,
         due_at: None,
         attempts_max: None,
+        order_key: None,
         context: None,
+        webhook: ExpectedWebhook::default(),
         state: state?,
         inbox: Some(inbox?),
         columns: columns?,
+    })
+}
+
+/// What is expected of the delivery.
+fn webhook(findings: &mut Findings, table: &Table<'_>) -> Option<ExpectedWebhook> {
+    let endpoint = text(findings, table, "webhook");
+    let id = text(findings, table, "id");
+    let url = text(findings, table, "url");
+    let kind = text(findings, table, "type");
+    let data = json::at(findings, table, "data");
+    let headers = match table.get("headers") {
+        Some(_) => {
+            let headers = table.table(findings, "headers");
+            headers.and_then(|headers| json::object(findings, &headers)).map(Some)
+        }
+        None => Some(None),
+    };
+    Some(ExpectedWebhook {
+        endpoint: endpoint?,
+        id: id?,
+        url: url?,
+        kind: kind?,
+        data: data?,
+        headers: headers?,
     })
 }
 

@@ -62,7 +62,7 @@ pub(super) fn check(findings: &mut Findings, ground: &Ground<'_>, flow: &Flow) -
 
 /// A query may do without an item, and then there is nothing to hold or to count.
 fn makes_items(findings: &mut Findings, ground: &Ground<'_>) -> bool {
-    let makes_some = ["item", "items"].into_iter().any(|key| ground.root.get(key).is_some());
+    let makes_some = ["item", "items", "webhook"].into_iter().any(|key| ground.root.get(key).is_some());
     if ground.variables != Variables::TickRow || makes_some || ground.flow.is_empty() {
         return true;
     }

@@ -1,7 +1,7 @@
 //! An item for a table of the user's: its columns.
 
 use super::own::{are_short, fixed};
-use super::{ATTEMPTS_MAX_DEFAULT, ForeignSpec, Instructions, ItemSpec, emits, header};
+use super::{ForeignSpec, Instructions, ItemSpec, emits, header};
 use crate::rules::name::{InboxName, ItemName, QueueName};
 use crate::rules::problem::Problem;
 use crate::rules::routine::context::{self, ContextField, ContextValue};
@@ -35,9 +35,11 @@ pub(super) fn parse(
         instructions: Instructions::Static("".into()),
         context: Vec::new(),
         tags: [].into(),
-        attempts_max: ATTEMPTS_MAX_DEFAULT,
+        attempts_max: None,
+        order_key: None,
         emits: emits?,
         foreign: Some(ForeignSpec { inbox, inbox_span: span, columns: columns? }),
+        webhook: None,
     })
 }
 

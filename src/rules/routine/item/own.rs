@@ -1,7 +1,7 @@
 //! An item for hearken's own inbox: its fields.
 
 use super::{
-    ATTEMPTS_LIMIT, ATTEMPTS_MAX_DEFAULT, INSTRUCTIONS_BYTES_MAX, Instructions, ItemSpec, emits, header,
+    ATTEMPTS_LIMIT, INSTRUCTIONS_BYTES_MAX, Instructions, ItemSpec, ORDER_KEY_BYTES_MAX, emits, header,
     template,
 };
 use crate::rules::name::{ItemName, QueueName};
@@ -10,11 +10,12 @@ use crate::rules::routine::context;
 use crate::rules::routine::literal::small_integer;
 use crate::rules::routine::table::{Findings, Keys, Table, Text, Value, text_of, wrong_type};
 use crate::rules::template::{Template, Variables, has_code};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The keys of such an item. With `inbox` all but two are columns, so it is not here
 /// that they are looked at then; it is named for those who mistype it.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "queue",
     "inbox",
     "title",
@@ -24,15 +25,15 @@ const KNOWN: [&str; 10] = [
     "context",
     "tags",
     "max_attempts",
+    "key",
     "emits",
 ];
 
-const LATER: [(&str, &str); 5] = [
+const LATER: [(&str, &str); 4] = [
     ("due_in", "items are due at once; `jitter` of a schedule spreads them"),
     ("due_at", "items are due at once; `jitter` of a schedule spreads them"),
-    ("deadline", "an item waits until a worker takes it"),
-    ("order_key", "workers take items of one priority in the order in which they came"),
-    ("backoff", "the pause after a failure doubles by itself"),
+    ("deadline", "it is set for a queue: `deadline` of `[queue.NAME]` in hearken.toml"),
+    ("backoff", "it is set for a queue: `backoff` of `[queue.NAME]` in hearken.toml"),
 ];
 
 /// Reads the item of this name.
@@ -45,8 +46,9 @@ pub(super) fn parse(
     table.check_keys(findings, &Keys { owner: &header(name), known: &KNOWN, later: &LATER });
     let queue = queue(findings, table);
     let title = title(findings, table, variables);
-    let priority = integer(findings, table, "priority", 0, i32::MIN..=i32::MAX);
-    let attempts_max = integer(findings, table, "max_attempts", ATTEMPTS_MAX_DEFAULT, 1..=ATTEMPTS_LIMIT);
+    let priority = integer(findings, table, "priority", "0", i32::MIN..=i32::MAX);
+    let attempts_max = integer(findings, table, "max_attempts", "what the queue says", 1..=ATTEMPTS_LIMIT);
+    let order_key = order_key(findings, table, variables);
     let instructions = instructions(findings, table, variables);
     let tags = tags(findings, table);
     let emits = emits(findings, table);
@@ -55,17 +57,20 @@ pub(super) fn parse(
         name: name.clone(),
         queue: queue?,
         title: title?,
-        priority: priority?,
+        priority: priority?.unwrap_or(0),
         instructions: instructions?,
         context: context?,
         tags: tags?,
         attempts_max: attempts_max?,
+        order_key: order_key?,
         emits: emits?,
         foreign: None,
+        webhook: None,
     })
 }
 
-fn queue(findings: &mut Findings, table: &Table<'_>) -> Option<QueueName> {
+/// The queue at `queue`, which there must be.
+pub(in crate::rules::routine) fn queue(findings: &mut Findings, table: &Table<'_>) -> Option<QueueName> {
     let help = "name the queue from which workers lease: `queue = \"finance\"`";
     let text = table.required_text(findings, "queue", help)?;
     if has_code(text.text) {
@@ -82,7 +87,12 @@ fn queue(findings: &mut Findings, table: &Table<'_>) -> Option<QueueName> {
     None
 }
 
-fn title(findings: &mut Findings, table: &Table<'_>, variables: Variables) -> Option<Template> {
+/// The title, which there must be.
+pub(in crate::rules::routine) fn title(
+    findings: &mut Findings,
+    table: &Table<'_>,
+    variables: Variables,
+) -> Option<Template> {
     let help = "one line for people: `title = \"Refund {{ data.refund_id }}\"`";
     let text = table.required_text(findings, "title", help)?;
     if text.text.trim().is_empty() {
@@ -92,23 +102,50 @@ fn title(findings: &mut Findings, table: &Table<'_>, variables: Variables) -> Op
     template(findings, &text, variables)
 }
 
-fn integer(
+/// An integer within bounds, if there is one; the outer option is empty after a
+/// complaint. `otherwise` is what it is without one.
+pub(in crate::rules::routine) fn integer(
     findings: &mut Findings,
     table: &Table<'_>,
     key: &str,
-    default: i32,
-    bounds: std::ops::RangeInclusive<i32>,
-) -> Option<i32> {
+    otherwise: &str,
+    bounds: RangeInclusive<i32>,
+) -> Option<Option<i32>> {
     let Some(value) = table.get(key) else {
-        return Some(default);
+        return Some(None);
     };
     let number = small_integer(findings, key, value)?;
     if bounds.contains(&number) {
-        return Some(number);
+        return Some(Some(number));
     }
     let (least, most) = bounds.into_inner();
     let problem = Problem::error(value.span(), format!("`{key}` is at least {least} and at most {most}"));
-    findings.push(problem.label("out of bounds").help(format!("leave it out for {default}")));
+    findings.push(problem.label("out of bounds").help(format!("leave it out for {otherwise}")));
+    None
+}
+
+/// The ordering key at `key`, if there is one; the outer option is empty after a
+/// complaint.
+pub(in crate::rules::routine) fn order_key(
+    findings: &mut Findings,
+    table: &Table<'_>,
+    variables: Variables,
+) -> Option<Option<Template>> {
+    if table.get("key").is_none() {
+        return Some(None);
+    }
+    let text = table.text(findings, "key")?;
+    let template = template(findings, &text, variables)?;
+    let message = match template.as_static() {
+        Some(fixed) if fixed.trim().is_empty() => "`key` is empty".to_owned(),
+        Some(fixed) if fixed.len() > ORDER_KEY_BYTES_MAX => {
+            format!("`key` has at most {ORDER_KEY_BYTES_MAX} bytes")
+        }
+        _ => return Some(Some(template)),
+    };
+    let help = "items of one key are worked on one after another: `key = \"{{ data.customer_id }}\"`; leave \
+                it out where their order does not matter";
+    findings.push(Problem::error(text.span, message).label("no such key").help(help));
     None
 }
 

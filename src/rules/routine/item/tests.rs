@@ -85,6 +85,20 @@ fn an_item_for_a_table_names_an_inbox_and_a_column() {
 }
 
 #[test]
+fn an_ordering_key_is_a_template_which_says_something() {
+    let item = |key: &str| format!("[item]\nqueue = \"q\"\ntitle = \"t\"\n{key}\n");
+    assert!(read(&item("key = \"{{ data.customer }}\"")).items[0].order_key.is_some());
+    assert!(read(&item("key = \"one after another\"")).items[0].order_key.is_some());
+    assert!(read(&item("")).items[0].order_key.is_none());
+    check(&item("key = \" \""), &["`key` is empty"]);
+    check(&item(&format!("key = \"{}\"", "x".repeat(201))), &["`key` has at most 200 bytes"]);
+    check(&item("key = [\"data.customer\"]"), &["`key` must be a string, not an array"]);
+    let problems = checked(&item("order_key = \"x\"")).1;
+    let helps = problems.iter().map(|problem| problem.help.as_deref()).collect::<Vec<_>>();
+    assert_eq!(helps, [Some("did you mean `key`?")], "{problems}");
+}
+
+#[test]
 fn instructions_are_the_operators_words_in_any_inbox() {
     let text = "[item]\ninbox = \"agents\"\ninstructions = \"Look at {{ data.x }}\"\n";
     let (routine, problems) = checked(text);

@@ -1,9 +1,10 @@
 //! Rows: what they become, and what they may not.
 
 use super::*;
-use crate::rules::foreign::{InboxSpec, TableName};
+use crate::rules::endpoint::EndpointSpec;
+use crate::rules::foreign::{InboxSpec, TableName, Tables};
 use crate::rules::matcher::Matcher;
-use crate::rules::name::InboxName;
+use crate::rules::name::{EndpointName, InboxName};
 use crate::rules::problem::Level;
 use crate::rules::routine::RoutineSet;
 use crate::rules::testing::event;
@@ -101,6 +102,44 @@ fn a_row_reaches_the_queues_of_its_source() {
     };
     let tables = Tables { inboxes: Arc::new([(name, inbox)].into()), ..Tables::default() };
     accepted(&Trust { tables, ..trust() }, &row(&further));
+}
+
+#[test]
+fn a_row_calls_no_address_and_reads_no_secret() {
+    let with = |webhook: Value| {
+        let mut routine = plain();
+        routine.as_object_mut().unwrap().remove("item");
+        routine["webhook"] = webhook;
+        Row { tenant: None, ..row(&routine) }
+    };
+    let url = "rows of the source `hq` may not call a `url`";
+    let secret = "rows of the source `hq` may not read secrets";
+    let queue = "rows of the source `hq` may not use the queue `webhooks`";
+    let to_url = json!({
+        "url": "https://10.0.0.1/", "secret": { "env": "DATABASE_URL" }, "queue": "ops",
+        "headers": { "x-a": { "file": "/etc/passwd" }, "x-b": "b" },
+    });
+    check(&trust(), &with(to_url), &[url, secret, secret]);
+    check(&trust(), &with(json!({ "url": "https://10.0.0.1/" })), &[queue, url]);
+    let id = json!({ "get": "data.id" });
+    let to_row = with(json!({ "endpoint": "plugins", "id": id, "queue": "ops" }));
+    check(&trust(), &to_row, &["there is no table of endpoints `plugins`"]);
+    let name = EndpointName::parse("plugins").unwrap();
+    let spec = EndpointSpec {
+        name: name.clone(),
+        table: TableName::parse("hq_plugins").unwrap(),
+        id: "id".to_owned(),
+        url: "url".to_owned(),
+        secret: None,
+        enabled: None,
+        headers: None,
+    };
+    let tables = Tables { endpoints: Arc::new([(name, spec)].into()), ..Tables::default() };
+    let trust = Trust { tables, ..trust() };
+    accepted(&trust, &to_row);
+    // A row of a tenant's could name the endpoint of another.
+    let of_tenant = Row { tenant: Some("t1".to_owned()), ..to_row };
+    check(&trust, &of_tenant, &["a row which is a tenant's routine cannot deliver webhooks"]);
 }
 
 #[test]

@@ -3,10 +3,13 @@
 //! Files are written by the operator of hearken. A table of routines is written
 //! by users of an application, perhaps by agents. So a row cannot ask the
 //! database anything, unless the source has a role for it; it cannot let events
-//! speak in the instructions of an agent; and it reaches the queues and tenants
-//! which the source names, no others.
+//! speak in the instructions of an agent; it reaches the queues and tenants which the
+//! source names, no others; and it calls no address of its own choice, nor does it say
+//! which secret the deliverer is to read.
 
-use super::super::{Instructions, ItemSpec, Routine, Trigger};
+use super::super::{
+    HeaderSpec, Instructions, ItemSpec, Routine, TargetSpec, Trigger, WEBHOOK_QUEUE, WebhookSpec,
+};
 use super::names::{QueuePattern, RoleName, RowSourceName};
 use crate::rules::foreign::Tables;
 use crate::rules::problem::{Problem, Problems};
@@ -73,8 +76,8 @@ impl Tenants {
             (Self::Only(_), None) => {
                 let message = "this row has no tenant, and would hear the events of all";
                 let help = format!(
-                    "its source has `tenants`: let the query give a column `tenant`, or leave `tenants` out of \
-                     `[routines.{}]`",
+                    "its source has `tenants`: let the query give a column `tenant`, or leave `tenants` out \
+                     of `[routines.{}]`",
                     trust.source
                 );
                 Problem::error(0..0, message).help(help)
@@ -97,6 +100,11 @@ pub(super) fn review(trust: &Trust, text: &str, problems: &mut Problems) {
         }
     }
     items(root).into_iter().for_each(|table| item(trust, table, problems));
+    if let Some((key, value)) = entry(root, &["webhook"])
+        && let Some(table) = value.get_ref().as_table()
+    {
+        webhook(trust, &key, table, problems);
+    }
 }
 
 /// Complains about what an item may not. With `inbox` all other keys are columns.
@@ -112,17 +120,50 @@ fn item(trust: &Trust, table: &DeTable<'_>, problems: &mut Problems) {
     }
     let target = entry(table, &[place]);
     if let Some((span, name)) = target.and_then(|(_, value)| Some((value.span(), value.get_ref().as_str()?)))
-        && !trust.admits_queue(name)
     {
-        let message = format!("rows of the source `{}` may not use the {place} `{name}`", trust.source);
-        let allowed: Vec<String> = trust.queues.iter().map(ToString::to_string).collect();
-        let help = format!(
-            "`queues` of `[routines.{}]` has {}",
-            trust.source,
-            listed(allowed.iter().map(String::as_str))
-        );
-        problems.push(Problem::error(span, message).label("not one of its queues").help(help));
+        queue(trust, place, name, span).into_iter().for_each(|problem| problems.push(problem));
     }
+}
+
+/// What is wrong with a queue or an inbox, if anything.
+fn queue(trust: &Trust, place: &str, name: &str, span: Range<usize>) -> Option<Problem> {
+    if trust.admits_queue(name) {
+        return None;
+    }
+    let message = format!("rows of the source `{}` may not use the {place} `{name}`", trust.source);
+    let allowed: Vec<String> = trust.queues.iter().map(ToString::to_string).collect();
+    let help = format!(
+        "`queues` of `[routines.{}]` has {}",
+        trust.source,
+        listed(allowed.iter().map(String::as_str))
+    );
+    Some(Problem::error(span, message).label("not one of its queues").help(help))
+}
+
+/// Complains about what a webhook may not.
+fn webhook(trust: &Trust, key: &Range<usize>, table: &DeTable<'_>, problems: &mut Problems) {
+    if let Some((span, _)) = entry(table, &["url"]) {
+        let message = format!("rows of the source `{}` may not call a `url`", trust.source);
+        let help = "whoever writes the table could have anything called, from inside your network; name a \
+                    row of a table of endpoints, `endpoint` and `id`, or write this routine as a file";
+        problems.push(Problem::error(span, message).label("an address of its own choice").help(help));
+    }
+    let headers = entry(table, &["headers"]).and_then(|(_, headers)| headers.get_ref().as_table());
+    let of_headers = headers.into_iter().flat_map(|headers| headers.iter());
+    let read = of_headers.filter(|(_, value)| value.get_ref().is_table()).map(|(key, _)| key.span());
+    for span in entry(table, &["secret"]).map(|(span, _)| span).into_iter().chain(read) {
+        let message = format!("rows of the source `{}` may not read secrets", trust.source);
+        let help = "the variables and files are the deliverer's, and this would send them away; a table of \
+                    endpoints has secrets of its own";
+        problems.push(Problem::error(span, message).label("reads one").help(help));
+    }
+    let named = entry(table, &["queue"]).map(|(_, value)| value);
+    let (name, span) = match named {
+        Some(value) => (value.get_ref().as_str(), value.span()),
+        None => (Some(WEBHOOK_QUEUE), key.clone()),
+    };
+    let found = name.and_then(|name| queue(trust, "queue", name, span));
+    found.into_iter().for_each(|problem| problems.push(problem));
 }
 
 /// The tables of a routine's items: `[item]`, and those of `[items.NAME]`.
@@ -163,12 +204,21 @@ impl Trust {
     pub(super) fn admits(&self, routine: &Routine) -> bool {
         let has_sql = routine.each.is_some() || matches!(routine.trigger, Trigger::Query(_));
         let plain = |item: &ItemSpec| {
-            matches!(item.instructions, Instructions::Static(_)) && self.admits_queue(item.queue.as_str())
+            matches!(item.instructions, Instructions::Static(_))
+                && self.admits_queue(item.queue.as_str())
+                && item.webhook.as_ref().is_none_or(is_confined)
         };
         // Without SQL nothing runs as the role, and another role is nothing to it.
         let may_ask = self.run_as.is_some() && routine.confined.run_as == self.run_as;
         (!has_sql || may_ask) && routine.items.iter().all(plain)
     }
+}
+
+/// Whether a webhook goes to a row of a table of endpoints, and reads no secrets.
+fn is_confined(webhook: &WebhookSpec) -> bool {
+    let is_text = |(_, header): &(String, HeaderSpec)| matches!(header, HeaderSpec::Text(_));
+    let to_row = matches!(webhook.to, TargetSpec::Endpoint { .. });
+    to_row && webhook.secret.is_none() && webhook.headers.iter().all(is_text)
 }
 
 /// A key of nested tables: its place, and its value.

@@ -110,6 +110,7 @@ instructions = "Check {{ data.refund_id }}."
 instructions_template = true
 tags = ["refunds"]
 max_attempts = 3
+key = "{{ data.customer.id }}"
 emits = ["refund.reviewed"]
 
 [item.context]
@@ -151,6 +152,53 @@ title = "A query without items"
 every = "15m"
 sql = "delete from old_things where at < $1"
 params = [{ get = "tick" }]
+"#;
+
+/// What is delivered to an address.
+pub(super) const WEBHOOK: &str = r#"
+title = "Webhook"
+[on.event]
+type = "refund.*"
+[webhook]
+url = "https://example.org/{{ data.shop | urlencode }}"
+queue = "hooks"
+secret = { env = "HOOK_SECRET" }
+mode = "binary"
+timeout = "20s"
+retry = ["5s", "1h"]
+type = "refund.decided"
+key = "{{ data.shop }}"
+title = "Tell {{ data.shop }}"
+priority = 3
+emits = "shop.told"
+[webhook.headers]
+x-team = "finance"
+authorization = { file = "/run/secrets/hook" }
+[webhook.data]
+id = { get = "data.id" }
+of = { shop = "{{ data.shop }}" }
+[[tests]]
+name = "a refund is told"
+given = [{ type = "refund.approved", data = { id = 7, shop = "s" } }]
+expect = [{ url = "https://example.org/s", type = "refund.decided", key = "s", data = { id = 7 }, headers = { x-team = "finance" } }]
+"#;
+
+/// What is delivered to a row of a table, all of it.
+pub(super) const ENDPOINT: &str = r#"
+title = "Endpoint"
+[on.event]
+[each]
+sql = "select id as plugin_id from plugins where tenant_id = $1"
+params = [{ get = "tenant" }]
+[webhook]
+endpoint = "plugins"
+id = { get = "row.plugin_id" }
+data = { get = "data.row", type = "object" }
+[[tests]]
+name = "a plugin is told"
+rows = [{ plugin_id = 7 }]
+given = [{ type = "a", tenant = "t", data = { row = { x = 1 } } }]
+expect = [{ webhook = "plugins", id = "7", data = { x = 1 } }]
 "#;
 
 /// The gates in other words.

@@ -7,7 +7,7 @@
 use super::{compare, show};
 use crate::rules::gate::merge::COLLECTED;
 use crate::rules::item::ItemDraft;
-use crate::rules::routine::Expected;
+use crate::rules::routine::{Expected, ExpectedWebhook};
 use serde_json::{Map, Value};
 
 /// Whether the item came into another inbox than expected, so that there is nothing
@@ -41,7 +41,9 @@ fn names_fields(expected: &Expected) -> bool {
         || expected.tenant.is_some()
         || expected.due_at.is_some()
         || expected.attempts_max.is_some()
+        || expected.order_key.is_some()
         || expected.context.is_some()
+        || expected.webhook != ExpectedWebhook::default()
 }
 
 /// Compares the columns which are named.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::rules::item::{Cause, DedupKey, Foreign, ItemDraft};
 use crate::rules::name::{InboxName, ItemName, QueueName, RoutineName};
-use crate::rules::routine::{START_DEFAULT, Version};
+use crate::rules::routine::{ExpectedWebhook, START_DEFAULT, Version};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::json;
@@ -208,7 +208,9 @@ fn titled(title: &str) -> Expected {
         tenant: None,
         due_at: None,
         attempts_max: None,
+        order_key: None,
         context: None,
+        webhook: ExpectedWebhook::default(),
         state: None,
         inbox: None,
         columns: Map::new(),
@@ -245,7 +247,7 @@ fn made(title: &str, secs: i64, context: Value) -> Made {
         queue: QueueName::parse("q").unwrap(),
         priority: 0,
         due_at: None,
-        attempts_max: 5,
+        attempts_max: Some(5),
         tenant: None,
         title: title.to_owned(),
         instructions: "".into(),
@@ -255,6 +257,8 @@ fn made(title: &str, secs: i64, context: Value) -> Made {
         from: None,
         row: 0,
         foreign: None,
+        order_key: None,
+        webhook: None,
     };
     Made { at: after(secs), due_at: after(secs), state: ItemState::Waiting, draft }
 }
