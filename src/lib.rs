@@ -20,7 +20,7 @@
 //! - [`cli`]: arguments to calls, a file for each subcommand.
 //! - [`cluster`]: a private PostgreSQL for demo and tests; [`demo`]: the demo.
 //!
-//! Imports run `main → cli → {daemon, demo} → work → webhook → {pg, rules}`, and
+//! Imports run `main → cli → {daemon, demo} → {work, webhook} → {pg, rules}`, and
 //! `pg → rules` for values only; `tests/tidy.rs` holds them to it.
 
 pub mod cli;

@@ -3,12 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What workers and deliveries are below.
+const ABOVE: &[&str] = &["crate::daemon", "crate::cli", "crate::demo", "crate::cluster", "crate::config"];
+
 /// The pure core knows no I/O, no clock, and nothing of ours but itself.
 #[test]
 fn the_rules_are_pure() {
     let words = [
         "tokio",
         "crate::pg",
+        "crate::work",
+        "crate::webhook",
         "crate::daemon",
         "crate::cli",
         "crate::demo",
@@ -32,7 +37,9 @@ fn only_the_edge_knows_the_client_library() {
     for folder in ["src/rules", "src/daemon", "src/cli", "src/demo", "src/cluster"] {
         check(folder, &words);
     }
-    check_file(Path::new("src/config.rs"), &words);
+    for module in ["src/config", "src/work", "src/webhook"] {
+        check_module(module, &words);
+    }
 }
 
 /// The edge takes values from the core and calls nothing above it.
@@ -41,14 +48,46 @@ fn the_edge_does_not_call_the_shell() {
     check(
         "src/pg",
         &[
+            "crate::work",
+            "crate::webhook",
             "crate::daemon",
             "crate::cli",
             "crate::demo",
             "crate::cluster",
+            "crate::config",
             "crate::rules::plan",
             "crate::rules::matcher",
         ],
     );
+}
+
+/// A worker does not know what is done with its items.
+#[test]
+fn workers_know_nothing_of_webhooks_and_of_the_shell() {
+    check_module("src/work", &["crate::webhook"]);
+    check_module("src/work", ABOVE);
+}
+
+/// A delivery does not know how items are leased and answered.
+#[test]
+fn webhooks_know_nothing_of_workers_and_of_the_shell() {
+    check_module("src/webhook", &["crate::work"]);
+    check_module("src/webhook", ABOVE);
+}
+
+/// The settings are values; who reads them acts on them.
+#[test]
+fn the_settings_know_the_rules_only() {
+    let words = [
+        "crate::pg",
+        "crate::work",
+        "crate::webhook",
+        "crate::daemon",
+        "crate::cli",
+        "crate::demo",
+        "crate::cluster",
+    ];
+    check_module("src/config", &words);
 }
 
 /// The shell does not call the command line or the demo.
@@ -85,6 +124,12 @@ fn check(folder: &str, words: &[&str]) {
     for file in all {
         check_file(&file, words);
     }
+}
+
+/// A module with all below it.
+fn check_module(module: &str, words: &[&str]) {
+    check_file(&Path::new(module).with_extension("rs"), words);
+    check(module, words);
 }
 
 fn check_file(file: &Path, words: &[&str]) {

@@ -214,11 +214,42 @@ comment on function hearken.ring_queue(text) is 'Rings those who wait for items 
 create function hearken.ring_for_slot(queue text) returns void
     language plpgsql
     set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = force_generic_plan
+    set jit = off
+    set enable_seqscan = off
+    set enable_bitmapscan = off
 as $$
 begin
     if exists (
-        select from hearken.inbox_items i
-        where i.queue = ring_for_slot.queue and i.state in ('waiting', 'failed') and i.due_at <= hearken.now()
+        -- From priority to priority, as in next_due(): a backlog of the future costs nothing.
+        with recursive first as (
+            (select i.priority
+             from hearken.inbox_items i
+             where i.queue = ring_for_slot.queue and i.state in ('waiting', 'failed')
+             order by i.priority desc
+             limit 1)
+            union all
+            select p.priority
+            from first f
+            cross join lateral (
+                select i.priority
+                from hearken.inbox_items i
+                where i.queue = ring_for_slot.queue and i.priority < f.priority
+                  and i.state in ('waiting', 'failed')
+                order by i.priority desc
+                limit 1
+            ) p
+        )
+        select
+        from first f
+        cross join lateral (
+            select
+            from hearken.inbox_items i
+            where i.queue = ring_for_slot.queue and i.priority = f.priority
+              and i.state in ('waiting', 'failed') and i.due_at <= hearken.now()
+            order by i.due_at, i.id
+            limit 1
+        ) i
     ) then
         perform hearken.ring_queue(ring_for_slot.queue);
     end if;
@@ -607,7 +638,8 @@ declare
     checked     timestamptz := clock;
 begin
     open := array(select distinct q.name from unnest(lease.queues) as q (name));
-    if (known ->> 'until')::timestamptz <= began or not known -> 'queues' @> to_jsonb(open) then
+    if not (known ->> 'until')::timestamptz between began and began + interval '3 seconds'
+       or not known -> 'queues' @> to_jsonb(open) then
         known := null;
     end if;
     if known is null then
@@ -618,10 +650,6 @@ begin
     end if;
     spent := clock_timestamp() - began;
     slow := spent > interval '2 milliseconds';
-    if ended then
-        perform hearken.expire_leases(100);
-    end if;
-
     if exists (select from hearken.queues q where q.name = any (open)) then
         select coalesce(array_agg(q.name) filter (where p.paused_since is null), '{}'),
                coalesce(array_agg(q.name) filter (where p.name is not null), '{}'),
@@ -641,6 +669,10 @@ begin
         foreach name in array limited loop
             perform pg_advisory_xact_lock(1751478893, hashtext(name));
         end loop;
+    end if;
+    -- Not before the locks, since it locks rows of other queues.
+    if ended then
+        perform hearken.expire_leases(100);
     end if;
     -- Others were waited for, or expired items came back just now.
     clock := hearken.now();
@@ -931,7 +963,8 @@ begin
     if wanted < lease.max then
         if ruled <> '{}' then
             ends := least(ends, clock + (
-                select min(least(greatest(coalesce(lease.lease, q.lease), interval '5 seconds'), q.deadline))
+                select min(least(greatest(coalesce(lease.lease, q.lease, interval '5 minutes'), interval '5 seconds'),
+                                 q.deadline))
                 from hearken.queues q where q.name = any (ruled)));
         end if;
         perform from hearken.lease_timer t
@@ -945,7 +978,7 @@ end $$;
 comment on function hearken.lease(text, text[], integer, interval, text[]) is
     'Takes up to max items of the queues, the most urgent first, then the longest due. The lease lasts as long as said, else as the queue says, else five minutes, and never less than five seconds. With tags, only items all of whose tags are among them. Commit before you begin to work.';
 
-create function hearken.next_room(queue text, clock timestamptz) returns timestamptz
+create function hearken.next_room(queue text, clock timestamptz, later timestamptz) returns timestamptz
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
@@ -964,10 +997,10 @@ begin
         end if;
     end if;
     -- A slot or a key which is free again rings; this is for who does not listen.
-    return clock + interval '5 seconds';
+    return least(clock + interval '5 seconds', next_room.later);
 end $$;
 
-comment on function hearken.next_room(text, timestamptz) is
+comment on function hearken.next_room(text, timestamptz, timestamptz) is
     'Part of hearken.next_due(): when to look again at a queue with limits where something is due.';
 
 -- With tags, so that a worker which cannot do what is due does not spin.
@@ -988,7 +1021,13 @@ declare
         where q.paused_since is null);
     limited text[] := hearken.limited_queues(open);
 begin
-    return (
+    return least(
+        -- A lease which ends gives its item back: who looks then finds it.
+        (select min(i.lease_until)
+         from hearken.inbox_items i
+         where i.state = 'leased' and i.queue = any (open)
+           and (next_due.tags is null or i.tags <@ next_due.tags)),
+        (
         -- From priority to priority, since within one the index is in the order of
         -- due_at: a backlog of the future costs nothing.
         with recursive first as (
@@ -1013,7 +1052,7 @@ begin
             ) p
         )
         select min(case when i.due_at > clock or f.name <> all (limited) then i.due_at
-                        else hearken.next_room(f.name, clock) end)
+                        else hearken.next_room(f.name, clock, later.due_at) end)
         from first f
         cross join lateral (
             select i.due_at
@@ -1023,7 +1062,17 @@ begin
             order by i.due_at, i.id
             limit 1
         ) i
-    );
+        -- Behind what is due and may not run: another key, whose time comes first.
+        left join lateral (
+            select i.due_at
+            from hearken.inbox_items i
+            where i.queue = f.name and i.priority = f.priority and i.state in ('waiting', 'failed')
+              and i.due_at > clock
+              and (next_due.tags is null or i.tags <@ next_due.tags)
+            order by i.due_at, i.id
+            limit 1
+        ) later on f.name = any (limited)
+    ));
 end $$;
 
 create or replace function hearken.next_due(queues text[]) returns timestamptz
@@ -1035,7 +1084,7 @@ begin
 end $$;
 
 comment on function hearken.next_due(text[]) is
-    'When to lease again from the queues if nothing is heard before; null if nothing waits there.';
+    'When to lease again from the queues if nothing is heard before: when something falls due there, or a lease ends; null if there is neither.';
 comment on function hearken.next_due(text[], text[]) is
     'The same, of items all of whose tags are among those given.';
 
@@ -1135,7 +1184,17 @@ begin
         i.deadline_at)
     where i.id = extend.id and i.token = extend.token and i.lease_until is not null
       and (i.deadline_at is null or i.deadline_at > clock);
-    return case when found then 'extended' else 'stale' end;
+    if not found then
+        return 'stale';
+    end if;
+    -- One which is made shorter may end before the daemon means to look.
+    perform from hearken.lease_timer t
+    where t.only_one and t.next_at > clock
+      and clock + greatest(coalesce(extend.lease, interval '5 minutes'), interval '5 seconds') < t.next_at;
+    if found then
+        perform pg_notify('hearken_doorbell', 'leases');
+    end if;
+    return 'extended';
 end $$;
 
 comment on function hearken.extend(bigint, bigint, interval) is
@@ -1220,7 +1279,13 @@ begin
     with completed as (
         update hearken.inbox_items i
         set state = 'done', result = told.result, finished_at = clock, lease_until = null, error = null
-        from unnest(complete_all.ids, complete_all.tokens, complete_all.results) as told (id, token, result)
+        -- In order, as operators go through many: two who meet halfway would deadlock.
+        from (
+            select t.id, t.token, t.result
+            from unnest(complete_all.ids, complete_all.tokens, complete_all.results) as t (id, token, result)
+            order by t.id
+            offset 0
+        ) told
         where i.id = told.id and i.token = told.token and i.lease_until is not null
         returning i.id, i.queue, i.open_key, i.overlap_key, i.counted or i.key is not null as had_slot
     )

@@ -28,6 +28,9 @@ end $$;
 
 -- Finds what may move, and the latest dead.
 create index inbox_items_finished_idx on hearken.inbox_items (state, finished_at) where finished_at is not null;
+-- Finds those whose keys are to be noted before.
+create index inbox_items_finished_row_idx on hearken.inbox_items (finished_at)
+    where event_id is not null and finished_at is not null;
 
 create table hearken.history (
     at            timestamptz not null,
@@ -313,7 +316,8 @@ begin
         select i.state, i.queue, i.open_key into was from hearken.inbox_items i where i.id = retry.id for update;
     end if;
     if not found then
-        return 'gone';
+        -- It moved between the two looks.
+        return hearken.retry_from_history(retry.id);
     elsif was.state in ('waiting', 'leased', 'failed') then
         return 'open';
     elsif was.open_key is not null and exists (
@@ -347,7 +351,9 @@ as $$
 declare
     was hearken.history%rowtype;
 begin
-    delete from hearken.history h where h.id = retry_from_history.id returning h.* into was;
+    delete from hearken.history h
+    where h.id = retry_from_history.id and hearken.session_sees(h.queue, h.tenant)
+    returning h.* into was;
     if not found then
         return 'gone';
     end if;
@@ -389,9 +395,15 @@ as $$
 declare
     was record;
 begin
-    select i.state, i.dedup_key, i.event_id into was from hearken.inbox_items i where i.id = "drop".id;
+    select i.state, i.dedup_key, i.event_id into was
+    from hearken.inbox_items i
+    where i.id = "drop".id and hearken.session_sees(i.queue, i.tenant);
     if not found then
-        return case when exists (select from hearken.history h where h.id = "drop".id) then 'dropped' else 'gone' end;
+        return case
+            when exists (
+                select from hearken.history h
+                where h.id = "drop".id and hearken.session_sees(h.queue, h.tenant)) then 'dropped'
+            else 'gone' end;
     elsif was.state in ('waiting', 'leased', 'failed') then
         return 'open';
     end if;
@@ -402,7 +414,8 @@ begin
         state = case when i.state = 'dead' then 'cancelled' else i.state end
     where i.id = "drop".id and i.state not in ('waiting', 'leased', 'failed');
     if not found then
-        return 'open';
+        -- It was started again meanwhile, or moved.
+        return case when exists (select from hearken.history h where h.id = "drop".id) then 'dropped' else 'open' end;
     end if;
     if was.event_id is null then
         perform hearken.to_history(array["drop".id], 'dropped');
@@ -610,12 +623,12 @@ begin
     end loop;
 end $$;
 
--- Row security of tenants covers the new tables as well: workers see nothing of them.
+-- Row security of tenants covers the history as well: workers see nothing of it.
 do $$
 declare
     was     text := pg_get_functiondef('hearken.enable_tenants(name[], name[], text, name[])'::regprocedure);
     becomes text := replace(was, '''source_keys'', ''foreign_items'']',
-                                 '''source_keys'', ''foreign_items'', ''history'', ''deliveries'']');
+                                 '''source_keys'', ''foreign_items'', ''history'']');
 begin
     if becomes = was then
         raise exception 'hearken.enable_tenants() is not the one which was installed';

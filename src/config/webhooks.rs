@@ -3,6 +3,7 @@
 
 use super::limit::Quantity;
 use crate::rules::name::QueueName;
+use crate::rules::webhook::address::Address;
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -236,6 +237,10 @@ fn host(text: &str) -> Result<String, String> {
     if text.contains(stranger) {
         return why("leave out all but host and port");
     }
+    // As it will be compared with what is called: what is no host there, allows nothing.
+    if let Err(error) = Address::parse(&format!("http://{text}")) {
+        return why(&error.to_string());
+    }
     Ok(text.to_lowercase())
 }
 
@@ -315,6 +320,8 @@ mod tests {
         refused("allow_http = [\"http://localhost\"]\n", 2, "this value does not fit here");
         refused("allow_http = [\"localhost/x\"]\n", 2, "leave out all but host and port");
         refused("allow_http = [\"*.internal\"]\n", 2, "each host is named by itself");
+        refused("allow_http = [\"localhost:99999\"]\n", 2, "its port is not a number");
+        refused("allow_http = [\"::1\"]\n", 2, "is no host such as");
         refused("allow_private = [\"10.0.0.1\"]\n", 2, "no network such as");
         refused("deliver = \"perhaps\"\n", 2, "unknown variant");
         refused("retry = 3\n", 2, "unknown field `retry`");

@@ -9,7 +9,8 @@
 pub const STEPS: [&str; 5] =
     ["pass.begun", "pass.claimed", "pass.planned", "pass.committed", "ticks.planned"];
 
-/// Leaves out the look after the grant of the doorbell's lock (step 7).
+/// Leaves out the look after the grant of the doorbell's lock (step 7), and those
+/// before it (step 6).
 pub const NO_LAST_LOOK: &str = "doorbell.no_last_look";
 
 /// Delays the request for the doorbell's lock (step 5).

@@ -1,6 +1,7 @@
 //! When a term looks at the log, and how it waits for what comes next.
 
 use super::doorbell::{Doorbell, Lock};
+use super::failpoint;
 use crate::pg::error::PgError;
 use crate::pg::session::Session;
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ const LOOK_PAUSE_MAX: Duration = Duration::from_millis(8);
 const BUSY_LOOKS: u32 = 16;
 /// How long after S has asked we look again, for the first time.
 const LOOK_AGAIN: Duration = Duration::from_millis(4);
+/// For how long such a look is put off at most.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(60);
 
 /// What a look found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +113,7 @@ impl Rhythm {
     /// is put off twice as long as the one before: see step 6 of the doorbell.
     pub(super) fn polled(&mut self) {
         self.look = true;
-        let pause = self.again.1.saturating_mul(2);
+        let pause = self.again.1.saturating_mul(2).min(LOOK_AGAIN_MAX);
         self.again = (Instant::now() + pause, pause);
     }
 
@@ -120,6 +123,7 @@ impl Rhythm {
             // Not even a timer of nothing: those end at the next millisecond.
             _ if self.look => None,
             Lock::Free => Some(Instant::now() + self.pause),
+            Lock::Asked(_) if failpoint::leaves_out(failpoint::NO_LAST_LOOK) => Some(self.next_poll),
             Lock::Asked(_) => Some(self.next_poll.min(self.again.0)),
             Lock::Off | Lock::Held => Some(self.next_poll),
         }
@@ -163,5 +167,20 @@ pub(super) async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Awake for long, every look is one which nobody rang for.
+    #[test]
+    fn looks_are_put_off_no_longer_than_a_minute() {
+        let mut rhythm = Rhythm::begin();
+        for _ in 0..200 {
+            rhythm.polled();
+        }
+        assert_eq!(rhythm.again.1, LOOK_AGAIN_MAX);
     }
 }

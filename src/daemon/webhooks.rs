@@ -29,11 +29,18 @@ const BEGIN_AGAIN: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
     /// The settings of the HTTP client are wrong.
+    // Not as a source: whoever writes out the chain would say it twice.
     #[error("[webhooks]: {0}")]
-    Setup(#[from] SetupError),
+    Setup(SetupError),
     /// The worker did not begin, or could not go on.
     #[error(transparent)]
     Work(#[from] WorkError),
+}
+
+impl From<SetupError> for DeliverError {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error)
+    }
 }
 
 /// How a deliverer works, besides what the settings say.

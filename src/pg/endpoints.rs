@@ -84,7 +84,8 @@ pub async fn pause(session: &Session, pause: &Pause) -> Result<(), PgError> {
                on conflict (key) do update set state = 'paused', \
                    failures = case when e.state = 'active' then excluded.failures \
                                    else greatest(e.failures, excluded.failures) end, \
-                   paused_until = greatest(e.paused_until, excluded.paused_until), \
+                   paused_until = case when e.state = 'paused' then greatest(e.paused_until, excluded.paused_until) \
+                                       else excluded.paused_until end, \
                    last_status = excluded.last_status, last_error = excluded.last_error, \
                    changed_at = hearken.now()";
     let failures = i32::try_from(pause.failures).unwrap_or(i32::MAX);

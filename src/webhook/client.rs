@@ -214,18 +214,33 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| readable(value.as_bytes()))
 }
 
-/// What somebody echoes of our secrets, as it stands, is not kept.
+/// What somebody echoes of our secrets, as it stands, is not kept; nor is the beginning of
+/// one at the end, where the answer was cut.
 fn blackened(mut text: String, hidden: &[Secret]) -> String {
     for secret in hidden {
         // An echo may leave the scheme out: of `Bearer abc`, `abc` is the secret.
         let words = secret.expose().split_whitespace().filter(|word| word.len() >= HIDDEN_FROM);
         for word in words {
-            if text.contains(word) && !is_scheme(word) {
+            if is_scheme(word) {
+                continue;
+            }
+            if text.contains(word) {
                 text = text.replace(word, HIDDEN);
+            }
+            if let Some(end) = cut_at_end(&text, word) {
+                text.truncate(end);
+                text.push_str(HIDDEN);
             }
         }
     }
     text
+}
+
+/// Where, at the end of a text, the beginning of a word stands which was cut.
+fn cut_at_end(text: &str, word: &str) -> Option<usize> {
+    let mut ends = word.char_indices().map(|(end, _)| end);
+    let longest = ends.rfind(|end| *end >= HIDDEN_FROM && text.ends_with(&word[..*end]))?;
+    Some(text.len() - longest)
 }
 
 fn is_scheme(word: &str) -> bool {

@@ -200,7 +200,7 @@ impl Deliverer {
             Ok(found) => found,
             Err(error) => return failed(error, None),
         };
-        let shown = Some(key::shown(&url).to_owned());
+        let shown = Some(key::shown(&url));
         let sent_at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let request = Request::new(&Outgoing {
             url: &url,

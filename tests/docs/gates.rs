@@ -1,8 +1,8 @@
 //! Runs the routines of the pages and those which are shipped with the tests in
-//! them, and follows the links between the pages.
+//! them, and reads the settings which pages show.
 
 use crate::MARKS;
-use crate::page::{Block, GATES, Page, README, ROUTINES, SCHEDULES, TABLES};
+use crate::page::{Block, GATES, Page, README, ROUTINES, SCHEDULES, TABLES, WORK};
 use hearken::config::Config;
 use hearken::rules::name::RoutineName;
 use hearken::rules::routine::{self, Routine};
@@ -15,13 +15,19 @@ const TESTS_MIN: usize = 35;
 /// Fewer mean that the folder was not found whole.
 const SHIPPED_MIN: usize = 9;
 
+/// The same of settings on the pages about work.
+const SETTINGS_MIN: usize = 3;
+
+/// What the pages about work may mark blocks with besides.
+const MARKS_OF_WORK: &[&str] = &["python", "ts", "rust", "http", "ini"];
+
 /// The gates, each with a section of its own.
 const GATE_KEYS: [&str; 8] = ["loop", "debounce", "batch", "hours", "dedup", "supersede", "limit", "overlap"];
 
 #[test]
 fn every_routine_of_the_pages_passes_its_tests() {
     let mut tests = 0;
-    for page in [README, ROUTINES, GATES, SCHEDULES].into_iter().chain(TABLES) {
+    for page in [README, ROUTINES, GATES, SCHEDULES].into_iter().chain(TABLES).chain(WORK) {
         for block in page.blocks().iter().filter(|block| is_routine(block)) {
             tests += run(&page.place(block.line), &usable(page, block));
         }
@@ -74,6 +80,25 @@ fn the_marks_of_the_other_pages_are_known() {
     }
 }
 
+/// What is neither a routine nor settings is run by other tests, or by nobody.
+#[test]
+fn the_marks_of_the_pages_about_work_are_known() {
+    let (mut settings, tables) = (0, ["[queue.", "[webhooks]", "[endpoint."]);
+    for page in WORK {
+        for block in page.blocks() {
+            let (place, mark) = (page.place(block.line), block.mark.as_str());
+            assert!(MARKS.contains(&mark) || MARKS_OF_WORK.contains(&mark), "{place}: unknown mark {mark:?}");
+            if mark.starts_with("toml") && tables.iter().any(|table| block.text.contains(table)) {
+                settings_of(&place, &block.text);
+                settings += 1;
+            } else if mark == "toml" {
+                assert!(is_routine(&block), "{place}: this is not whole: mark it `toml fragment`");
+            }
+        }
+    }
+    assert!(settings >= SETTINGS_MIN, "only {settings} blocks of settings were found");
+}
+
 /// Settings which are shown can be used.
 #[track_caller]
 fn settings_of(place: &str, text: &str) {
@@ -95,34 +120,6 @@ fn every_gate_has_a_section_with_an_example() {
                 && (block.text.contains(&because) || set.iter().any(|set| block.text.contains(set)))
         };
         assert!(blocks.iter().any(tried), "no routine of the page uses `{key}`");
-    }
-}
-
-#[test]
-fn every_link_between_the_pages_leads_somewhere() {
-    for page in [GATES, SCHEDULES].into_iter().chain(TABLES) {
-        for (number, line) in page.text.lines().enumerate() {
-            for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-                if !target.contains("://") {
-                    follow(page, number + 1, target);
-                }
-            }
-        }
-    }
-}
-
-fn follow(page: Page, line: usize, target: &str) {
-    let place = page.place(line);
-    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let own = page.file.trim_start_matches("docs/");
-    let file = if file.is_empty() { own } else { file };
-    assert!(Path::new("docs").join(file).exists(), "{place}: there is no file `{file}`");
-    let known = [ROUTINES, GATES, SCHEDULES]
-        .into_iter()
-        .chain(TABLES)
-        .find(|known| known.file.ends_with(&format!("/{file}")));
-    if let Some(known) = known.filter(|_| !anchor.is_empty()) {
-        assert!(known.anchors().iter().any(|known| known == anchor), "{place}: no heading `{target}`");
     }
 }
 

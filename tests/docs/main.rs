@@ -1,5 +1,7 @@
 //! Runs the examples of `docs/routines.md`, `docs/gates.md` and
-//! `docs/schedules.md`, so that the pages cannot say what is not so.
+//! `docs/schedules.md`, so that the pages cannot say what is not so. Routines and
+//! settings of other pages are tried as well, and all links followed; what needs a
+//! database is run by `tests/it`.
 //!
 //! A block marked `condition` is put below the `[when]` of a small routine, and
 //! each row of the table after it is an event: the columns `data`, `old` and
@@ -11,6 +13,7 @@
 mod checker;
 mod events;
 mod gates;
+mod links;
 mod overview;
 mod page;
 mod schema;

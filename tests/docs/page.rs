@@ -27,6 +27,16 @@ pub const TABLES: [Page; 5] = [
     page!("docs/beside-supabase.md"),
 ];
 
+/// The pages about what becomes of items.
+pub const WORK: [Page; 6] = [
+    page!("docs/workers.md"),
+    page!("docs/running-commands.md"),
+    page!("docs/queues.md"),
+    page!("docs/webhooks.md"),
+    page!("docs/inspecting.md"),
+    page!("docs/emit-and-fire.md"),
+];
+
 /// The first page.
 pub const README: Page = Page { file: "README.md", text: include_str!("../../README.md") };
 
@@ -93,17 +103,22 @@ impl Page {
 
     /// What GitHub makes of the headings, for links to them.
     pub fn anchors(self) -> Vec<String> {
-        let mut in_block = false;
-        let headings = self.text.lines().filter(move |line| {
-            in_block ^= line.starts_with("```");
-            !in_block && line.starts_with('#')
-        });
-        headings.map(anchor).collect()
+        anchors_of(self.text)
     }
 
     fn lines(self) -> Vec<(usize, &'static str)> {
         self.text.lines().enumerate().map(|(number, line)| (number + 1, line)).collect()
     }
+}
+
+/// What GitHub makes of the headings of a text, for links to them.
+pub fn anchors_of(text: &str) -> Vec<String> {
+    let mut in_block = false;
+    let headings = text.lines().filter(move |line| {
+        in_block ^= line.starts_with("```");
+        !in_block && line.starts_with('#')
+    });
+    headings.map(anchor).collect()
 }
 
 /// A line of the page about routines as messages name it.

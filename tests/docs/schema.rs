@@ -5,7 +5,7 @@ use hearken::rules::schema::schema;
 use serde_json::Value;
 
 /// Pages with whole routines among their blocks.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     "routines.md",
     "schedules.md",
     "gates.md",
@@ -14,6 +14,8 @@ const PAGES: [&str; 8] = [
     "from-trigger-functions.md",
     "from-a-polling-processor.md",
     "beside-supabase.md",
+    "webhooks.md",
+    "emit-and-fire.md",
 ];
 
 #[test]

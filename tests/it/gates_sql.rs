@@ -28,6 +28,12 @@ impl Ears {
         Ok(Self { session, heard })
     }
 
+    /// How often the daemon was rung for since then; the bells of workers are another
+    /// matter.
+    async fn doorbells(&self) -> anyhow::Result<usize> {
+        Ok(self.heard().await?.iter().filter(|channel| *channel == "hearken_doorbell").count())
+    }
+
     /// What rang since the last question; notifications come in the order of
     /// commits, so all before the marker are there.
     async fn heard(&self) -> anyhow::Result<Vec<String>> {
@@ -153,23 +159,23 @@ async fn closing_an_item_rings_for_what_may_wait_for_it() -> anyhow::Result<()> 
             .await?;
             word(c, &call.replace("{id}", &id.to_string())).await?;
             let want = if key == "supersede_key" { 0 } else { bells };
-            assert_eq!(ears.heard().await?, vec!["hearken_doorbell"; want], "{call}, {key}");
+            assert_eq!(ears.doorbells().await?, want, "{call}, {key}");
         }
     }
     c.batch_execute(
         "update hearken.inbox_items set state = 'leased', lease_until = hearken.now(), \
-             attempt = attempts_max, open_key = null, overlap_key = null; \
+             attempt = 5, open_key = null, overlap_key = null; \
          select hearken.expire_leases()",
     )
     .await?;
-    assert_eq!(ears.heard().await?, [] as [&str; 0], "without a key it costs nothing");
+    assert_eq!(ears.doorbells().await?, 0, "without a key it costs nothing");
     c.batch_execute(
         "update hearken.inbox_items set state = 'leased', lease_until = hearken.now(), \
              overlap_key = sha256('x'); \
          select hearken.expire_leases()",
     )
     .await?;
-    assert_eq!(ears.heard().await?, ["hearken_doorbell"], "one bell for all");
+    assert_eq!(ears.doorbells().await?, 1, "one bell for all");
 
     sleeper.batch_execute("select pg_advisory_unlock_all()").await?;
     let id = item(c, "awake", "leased", Some("key")).await?;

@@ -44,6 +44,11 @@ async fn items_are_leased_in_order() -> anyhow::Result<()> {
     assert_eq!(ids(lease(c, "'w', '{q}', 1, tags => '{gpu,eu,fast}'").await?), [6]);
     assert_eq!(ids(lease(c, "'w', '{q}', 9").await?), [1, 2]);
     assert_eq!(ids(lease(c, "'w', '{q}', 9").await?), [] as [i64; 0]);
+    let ends =
+        "select (hearken.next_due('{q,p}') = (select min(i.lease_until) from hearken.inbox_items i))::text";
+    assert_eq!(word(c, ends).await?, "true", "what is leased may come back");
+    c.batch_execute("select hearken.complete(id, token) from hearken.inbox_items where state = 'leased'")
+        .await?;
     let due =
         word(c, "select (hearken.next_due('{q,p}') > hearken.now() + interval '59 minutes')::text").await?;
     assert_eq!(due, "true", "an empty queue says when to come back");

@@ -1,3 +1,4 @@
+-- Writes entries of the log of deliveries: one statement for many attempts.
 insert into hearken.deliveries
     (at, item_id, attempt, status, duration_ms, outcome, endpoint, url, error, response, worker)
 select hearken.now() - make_interval(secs => d.age), d.item_id, d.attempt, d.status, d.duration_ms,

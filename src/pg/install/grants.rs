@@ -27,7 +27,7 @@ pub struct Roles<'a> {
 }
 
 /// What a worker of hearken's own inbox needs; `docs/operations.md` has the same.
-const WORKER: [&str; 20] = [
+const WORKER: [&str; 21] = [
     "usage on schema hearken",
     "usage on sequence hearken.lease_tokens",
     "select on hearken.inbox_items, hearken.queues, hearken.queue_uses, hearken.lease_timer",
@@ -43,9 +43,10 @@ const WORKER: [&str; 20] = [
     "execute on function hearken.snooze(bigint, bigint, interval, text), hearken.release(bigint, bigint)",
     "execute on function hearken.expire_leases(integer)",
     "execute on function hearken.limited_queues(text[])",
+    "execute on function hearken.sees_all_tenants(), hearken.my_work()",
     "execute on function hearken.pick_limited(text, integer, integer, text[], text[], timestamptz)",
     "execute on function hearken.find_floors(text[], jsonb, integer, timestamptz)",
-    "execute on function hearken.next_room(text, timestamptz)",
+    "execute on function hearken.next_room(text, timestamptz, timestamptz)",
     "execute on function hearken.was_answered(bigint, bigint, text[])",
     "execute on function hearken.add_error(jsonb, integer, text, timestamptz, text, text)",
     "execute on function hearken.ring_queue(text), hearken.ring_for_slot(text), hearken.ring_for_waiting(bytea, bytea)",

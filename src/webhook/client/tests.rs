@@ -34,6 +34,11 @@ fn secrets_which_are_repeated_are_blackened() {
     );
     check_blackened("abcd1234abcd1234", "abcd1234", "(hidden)(hidden)");
     check_blackened("all fine", "abcd1234", "all fine");
+    // Where the answer was cut.
+    check_blackened("you sent abcd12", "abcd1234", "you sent (hidden)");
+    check_blackened("you sent abc", "abcd1234", "you sent abc");
+    check_blackened("you sent abcd, thanks", "abcd1234", "you sent abcd, thanks");
+    check_blackened("you sent schlüs", "schlüssel", "you sent (hidden)");
     // So short a secret would blacken what is no secret.
     check_blackened("all fine", "fi", "all fine");
 }

@@ -71,7 +71,8 @@ pub fn tell(attempt: &Attempt<'_>, outcome: &Outcome, ending: &Ending) {
             tracing::debug!(item.id, item.attempt, endpoint = %key, status, ms, "delivered");
         }
         Ending::Again { error, pause } => {
-            let again = humantime::format_duration(Duration::from_secs(pause.as_secs()));
+            // Whole seconds, and no "0s", which nobody waits.
+            let again = humantime::format_duration(Duration::from_secs(pause.as_secs().max(1)));
             let what = "not delivered";
             tracing::info!(item.id, item.attempt, endpoint = %key, status, ms, error, %again, "{what}");
         }

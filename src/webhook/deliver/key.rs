@@ -36,9 +36,17 @@ fn origin(url: &str) -> Option<String> {
     Some(plain.map(str::to_owned).unwrap_or(origin))
 }
 
-/// An address without what may be secret in it: the query, and all behind it.
-pub fn shown(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
+/// An address without what may be secret in it: the query, and all behind it; and a name
+/// or a password before the host, which are refused, but not before they are logged.
+pub fn shown(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = plain.split_once("://") else { return plain.to_owned() };
+    let end = rest.find(['/', '\\']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://{host}{path}"),
+        None => plain.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +76,14 @@ mod tests {
     fn a_query_is_not_shown() {
         assert_eq!(shown("https://example.org/hook?token=1#x"), "https://example.org/hook");
         assert_eq!(shown("https://example.org"), "https://example.org");
+        assert_eq!(shown("nonsense?x"), "nonsense");
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(shown("https://name:secret@example.org/a@b?x"), "https://example.org/a@b");
+        assert_eq!(shown("https://name:se@cret@example.org"), "https://example.org");
+        assert_eq!(shown("https://example.org/a@b"), "https://example.org/a@b");
     }
 
     #[track_caller]

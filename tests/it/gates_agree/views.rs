@@ -35,7 +35,7 @@ impl Seen {
 
     /// Remembers the ids of the database.
     pub async fn learn_rows(&mut self, db: &TestDatabase) -> anyhow::Result<()> {
-        let sql = "select id, dedup_key from hearken.inbox_items union all \
+        let sql = "select id, dedup_key from hearken.items union all \
                    select id, dedup_key from hearken.held";
         let rows = db.client.query(sql, &[]).await?;
         self.rows.extend(rows.iter().map(|row| (row.get(0), short(row.get(1)))));
@@ -85,8 +85,8 @@ pub fn same_decisions(got: &[Decided], want: &[Decided]) -> anyhow::Result<()> {
 /// The items and held drafts of the database, a line each.
 pub async fn rows(db: &TestDatabase, now: Timestamp) -> anyhow::Result<Vec<String>> {
     let sql = "select i.dedup_key, i.routine, i.state, i.title, i.context::text, i.event_seq, i.due_at, \
-               i.created_at, s.dedup_key from hearken.inbox_items i \
-               left join hearken.inbox_items s on s.id = i.superseded_by";
+               i.created_at, s.dedup_key from hearken.items i \
+               left join hearken.items s on s.id = i.superseded_by";
     let items = db.client.query(sql, &[]).await?;
     let mut lines = Vec::new();
     for row in &items {

@@ -26,7 +26,7 @@ pub enum HeaderSpec {
 }
 
 /// Headers which say how the request is made: they are the deliverer's.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "host",
     "connection",
     "keep-alive",
@@ -38,6 +38,7 @@ const OURS: [&str; 11] = [
     "upgrade",
     "expect",
     "idempotency-key",
+    "accept-encoding",
 ];
 
 /// What headers begin with which hearken sets.
