@@ -551,7 +551,10 @@ begin
     return coalesce(
         (select i.state
          from hearken.inbox_items i
-         where i.id = was_answered.id and i.token = was_answered.token and was_answered.token > 0 and i.state = any (was_answered.states)
+         where i.id = was_answered.id and i.token = was_answered.token and was_answered.token > 0
+           and i.state = any (was_answered.states)
+           -- Not what the end of its lease made of it.
+           and (i.state not in ('failed', 'dead') or i.errors -> -1 ->> 'outcome' = 'failed')
            and hearken.session_sees(i.queue, i.tenant)),
         (select h.state
          from hearken.history h
