@@ -1022,11 +1022,15 @@ declare
     limited text[] := hearken.limited_queues(open);
 begin
     return least(
-        -- A lease which ends gives its item back: who looks then finds it.
-        (select min(i.lease_until)
-         from hearken.inbox_items i
-         where i.state = 'leased' and i.queue = any (open)
-           and (next_due.tags is null or i.tags <@ next_due.tags)),
+        -- A lease which ends gives its item back: who looks then finds it. One which
+        -- has ended and was not given back is locked: no reason to look at once.
+        (select case when l.ends <= clock then clock + interval '1 second' else l.ends end
+         from (
+             select min(i.lease_until) as ends
+             from hearken.inbox_items i
+             where i.state = 'leased' and i.queue = any (open)
+               and (next_due.tags is null or i.tags <@ next_due.tags)
+         ) l),
         (
         -- From priority to priority, since within one the index is in the order of
         -- due_at: a backlog of the future costs nothing.
@@ -1154,7 +1158,10 @@ as $$
 declare
     ends    timestamptz := hearken.expire_leases();
     clock   timestamptz := hearken.now();
-    planned timestamptz := least(ends, clock + max_wait);
+    planned timestamptz := least(
+        -- What has ended and is still there is locked by somebody, or there are very many.
+        case when ends <= clock then clock + interval '250 milliseconds' else ends end,
+        clock + max_wait);
 begin
     -- Never later than was planned before, until then: leases which were taken
     -- meanwhile, and are not committed yet, rang nobody because of that plan.
@@ -1419,11 +1426,18 @@ declare
     worker oid;
 begin
     for worker in
-        select distinct acl.grantee
+        select acl.grantee
         from pg_attribute a
         cross join lateral aclexplode(a.attacl) acl
         where a.attrelid = 'hearken.inbox_items'::regclass and a.attname = 'token' and acl.privilege_type = 'UPDATE'
           and acl.grantee <> 0
+        union
+        -- Those who were granted the whole table.
+        select acl.grantee
+        from pg_class c
+        cross join lateral aclexplode(c.relacl) acl
+        where c.oid = 'hearken.inbox_items'::regclass and acl.privilege_type = 'UPDATE'
+          and acl.grantee not in (0, c.relowner)
     loop
         execute format('grant update (leased_at, deadline_at, counted, progress, progress_at, errors) '
             'on hearken.inbox_items to %1$s', worker::regrole);

@@ -175,6 +175,7 @@ declare
     of     text;
     ids    bigint[];
     moved  bigint := 0;
+    noted  bigint;
 begin
     -- The keys first, of what will be ready to go by then.
     insert into hearken.item_keys (dedup_key, item_id, noted_at)
@@ -186,6 +187,7 @@ begin
       and not exists (select from hearken.item_keys k where k.dedup_key = i.dedup_key)
     limit archive_items.max
     on conflict on constraint item_keys_pkey do nothing;
+    get diagnostics noted = row_count;
 
     foreach of in array array['done', 'cancelled', 'superseded', 'dead'] loop
         ids := array(
@@ -204,7 +206,8 @@ begin
             moved := moved + hearken.to_history(ids, null);
         end if;
     end loop;
-    return moved;
+    -- A full batch of keys means that there are more, though nothing may move yet.
+    return greatest(moved, (noted >= archive_items.max)::integer);
 end $$;
 
 comment on function hearken.archive_items(interval, interval, integer) is
@@ -529,8 +532,11 @@ as $$
 declare
     ids bigint[] := array(
         select i.id
-        from unnest(hearken.items_like(state, queue, routine, tenant, error, since, until, max)) as i (id)
-        where exists (select from hearken.inbox_items n where n.id = i.id));
+        -- The limit counts those which can be dropped, not those which were.
+        from unnest(hearken.items_like(state, queue, routine, tenant, error, since, until, null)) as i (id)
+        where exists (select from hearken.inbox_items n where n.id = i.id)
+        order by i.id
+        limit drop_all.max);
 begin
     return (
         select count(*) filter (where r.answer = 'dropped')

@@ -1,7 +1,7 @@
 //! The HTTP client: sends a [`Request`] and says what came of it.
 //!
 //! It is built on hyper's client with a pool, and a connector of our own, since that is
-//! where the address must be judged ([`connect`]). The endpoint at the other end is not
+//! where the address must be judged (`connect`). The endpoint at the other end is not
 //! trusted with anything:
 //!
 //! - **Time**: one limit for everything, lookup, connection, handshake, head and body.

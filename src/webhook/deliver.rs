@@ -14,12 +14,12 @@
 //! # Endpoints do not hold each other up
 //!
 //! 1. To one endpoint so many requests go at once, and no more. A few wait for a moment;
-//!    others are sent away ([`gate`]) and come back as fast as the endpoint takes them
-//!    ([`pace`]). That does not count as an attempt.
-//! 2. An endpoint which fails several times in a row is paused ([`breaker`]), and all its
+//!    others are sent away (`gate`) and come back as fast as the endpoint takes them
+//!    (`pace`). That does not count as an attempt.
+//! 2. An endpoint which fails several times in a row is paused (`breaker`), and all its
 //!    items are sent away until then. After the pause one of them goes, and decides.
 //! 3. If so many items of such endpoints stand at the front of the queue that leasing each
-//!    to send it away would take long, they are put off by a few statements ([`way`]).
+//!    to send it away would take long, they are put off by a few statements (`way`).
 //!    Meanwhile some of other endpoints are moved ahead, whatever is before them.
 //!
 //! # Several deliverers
@@ -27,14 +27,14 @@
 //! They share the inbox by its leases, and what they know of endpoints in
 //! `hearken.endpoints`: written when an endpoint is paused, tried, or well again, never
 //! for a success among others, and read every three seconds while there is work
-//! ([`news`]). Failures in a row are counted by each for itself; the trial after a pause
+//! (`news`). Failures in a row are counted by each for itself; the trial after a pause
 //! is taken by an update, so that there is one.
 //!
 //! # What holds
 //!
 //! - An item is delivered at least once, and with the same `webhook-id` each time.
-//! - Secrets are read for the request ([`find`]), and in no item, error, log or table.
-//! - The log has each attempt, but those of the last moment before a crash ([`log`]).
+//! - Secrets are read for the request (`find`), and in no item, error, log or table.
+//! - The log has each attempt, but those of the last moment before a crash (`log`).
 
 mod account;
 mod breaker;
