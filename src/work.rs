@@ -32,7 +32,7 @@
 //!    grace, and gives back what was not answered.
 
 mod answers;
-mod backoff;
+pub mod backoff;
 mod bell;
 pub mod command;
 mod engine;

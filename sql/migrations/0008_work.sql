@@ -608,10 +608,13 @@ declare
     urgency     integer;
     below       bigint := 2147483648;
     name        text;
-    -- Queues which pause not; of them, those with a policy, those with limits, and
-    -- those whose leases are counted for a rate.
+    -- Queues which pause not; of them, those with limits, those whose leases are
+    -- counted for a rate, and those with a policy, with what it says.
     open        text[];
-    ruled       text[] := '{}';
+    ruled       text[];
+    r_ends      timestamptz[];
+    r_deadline  timestamptz[];
+    r_counted   boolean[];
     limited     text[];
     rated       text[] := '{}';
     picked      bigint[] := '{}';
@@ -620,7 +623,7 @@ declare
     whole       text[];
     of_queues   text[] := '{}';
     of_tenants  text[] := '{}';
-    -- What this session knows of the beginnings of the index: see find_floors().
+    -- What is remembered of the beginnings of the index: see find_floors().
     known       jsonb := nullif(current_setting('hearken.floors', true), '')::jsonb;
     began       timestamptz := clock_timestamp();
     looked      timestamptz;
@@ -652,9 +655,8 @@ begin
     slow := spent > interval '2 milliseconds';
     if exists (select from hearken.queues q where q.name = any (open)) then
         select coalesce(array_agg(q.name) filter (where p.paused_since is null), '{}'),
-               coalesce(array_agg(q.name) filter (where p.name is not null), '{}'),
                coalesce(array_agg(q.name) filter (where p.rate_max is not null), '{}')
-        into open, ruled, rated
+        into open, rated
         from unnest(open) as q (name)
         left join hearken.queues p on p.name = q.name;
     end if;
@@ -677,6 +679,14 @@ begin
     -- Others were waited for, or expired items came back just now.
     clock := hearken.now();
     ends := clock + greatest(coalesce(lease.lease, interval '5 minutes'), interval '5 seconds');
+    select coalesce(array_agg(q.name order by q.name), '{}'),
+           array_agg(least(clock + greatest(coalesce(lease.lease, q.lease, interval '5 minutes'),
+                                            interval '5 seconds'), clock + q.deadline) order by q.name),
+           array_agg(clock + q.deadline order by q.name),
+           array_agg(case when q.concurrency is not null then true end order by q.name)
+    into ruled, r_ends, r_deadline, r_counted
+    from hearken.queues q
+    where q.name = any (open);
 
     whole := array(select q.name from unnest(open) as q (name) where q.name <> all (limited));
     -- The policy alone would do. But it is asked of each row of the queue, and most
@@ -800,134 +810,96 @@ begin
             end loop;
         end if;
 
-        if ruled = '{}' and limited = '{}' and of_queues = '{}' then
-            -- The common case, by a plan which takes a third as long to set up. The ids
-            -- are found first, so that each is then found by the primary key.
-            ids := array(
-                select p.id
-                from (
-                    select p.id, p.due_at
-                    from unnest(whole) as q (name)
-                    left join unnest(f_queue, f_priority, f_due, f_id) as f (queue, priority, due_at, id)
-                        on f.queue = q.name and f.priority = urgency
-                    cross join lateral (
-                        select i.id, i.due_at
-                        from hearken.inbox_items i
-                        where i.queue = q.name
-                          and (i.due_at, i.id) >= (coalesce(f.due_at, '-infinity'), coalesce(f.id, 0))
-                          and i.state in ('waiting', 'failed')
-                          and i.priority = urgency
-                          and i.due_at <= clock
-                          and (lease.tags is null or i.tags <@ lease.tags)
-                          -- One with a key which came since the limits were asked for.
-                          and i.key is null
-                        order by i.due_at, i.id
-                        limit wanted
-                        for update skip locked
-                    ) p
+        -- The ids first, from each of the three kinds of queues: so each plan is small
+        -- to set up, and each row is then found by the primary key.
+        ids := array(
+            select p.id
+            from (
+                select p.id, p.due_at
+                from unnest(whole) as q (name)
+                left join unnest(f_queue, f_priority, f_due, f_id) as f (queue, priority, due_at, id)
+                    on f.queue = q.name and f.priority = urgency
+                cross join lateral (
+                    select i.id, i.due_at
+                    from hearken.inbox_items i
+                    where i.queue = q.name
+                      and (i.due_at, i.id) >= (coalesce(f.due_at, '-infinity'), coalesce(f.id, 0))
+                      and i.state in ('waiting', 'failed')
+                      and i.priority = urgency
+                      and i.due_at <= clock
+                      and (lease.tags is null or i.tags <@ lease.tags)
+                      -- One with a key which came since the limits were asked for.
+                      and i.key is null
+                    order by i.due_at, i.id
+                    limit wanted
+                    for update skip locked
                 ) p
-                order by p.due_at, p.id
+            ) p
+            order by p.due_at, p.id
+            limit wanted
+        );
+        if of_queues <> '{}' then
+            ids := ids || array(
+                select p.id
+                from unnest(of_queues, of_tenants) as o (queue, tenant)
+                cross join lateral (
+                    select i.id
+                    from hearken.inbox_items i
+                    where i.tenant = o.tenant
+                      and i.queue = o.queue
+                      and o.queue <> all (limited)
+                      and i.state in ('waiting', 'failed')
+                      and i.priority = urgency
+                      and i.due_at <= clock
+                      and (lease.tags is null or i.tags <@ lease.tags)
+                      and i.key is null
+                    order by i.due_at, i.id
+                    limit wanted
+                    for update skip locked
+                ) p
+            );
+        end if;
+        if picked <> '{}' then
+            ids := ids || array(
+                select i.id
+                from hearken.inbox_items i
+                where i.id = any (picked) and i.state in ('waiting', 'failed')
+                for update skip locked
+            );
+        end if;
+        if cardinality(ids) > wanted then
+            ids := array(
+                select i.id
+                from hearken.inbox_items i
+                where i.id = any (ids)
+                order by i.due_at, i.id
                 limit wanted
             );
-            return query
-                with leased as (
-                    update hearken.inbox_items i
-                    set state = 'leased',
-                        token = nextval('hearken.lease_tokens'),
-                        attempt = i.attempt + 1,
-                        leased_at = clock,
-                        worker = lease.worker,
-                        lease_until = ends,
-                        deadline_at = null,
-                        counted = null
-                    where i.id = any (ids)
-                    returning i.id, i.token, i.attempt, i.queue, i.priority, i.routine, i.title, i.instructions,
-                              i.context, i.tenant, i.tags, i.event_seq, i.tick, i.due_at, i.lease_until
-                )
-                select l.* from leased l order by l.due_at, l.id;
-        else
-            return query
-                with picked as materialized (
-                    select p.id
-                    from (
-                        select p.id, p.due_at
-                        from unnest(whole) as q (name)
-                        left join unnest(f_queue, f_priority, f_due, f_id) as f (queue, priority, due_at, id)
-                            on f.queue = q.name and f.priority = urgency
-                        cross join lateral (
-                            select i.id, i.due_at
-                            from hearken.inbox_items i
-                            where i.queue = q.name
-                              and (i.due_at, i.id) >= (coalesce(f.due_at, '-infinity'), coalesce(f.id, 0))
-                              and i.state in ('waiting', 'failed')
-                              and i.priority = urgency
-                              and i.due_at <= clock
-                              and (lease.tags is null or i.tags <@ lease.tags)
-                              -- One with a key which came since the limits were asked for.
-                              and i.key is null
-                            order by i.due_at, i.id
-                            limit wanted
-                            for update skip locked
-                        ) p
-                        union all
-                        select p.id, p.due_at
-                        from unnest(of_queues, of_tenants) as o (queue, tenant)
-                        cross join lateral (
-                            select i.id, i.due_at
-                            from hearken.inbox_items i
-                            where i.tenant = o.tenant
-                              and i.queue = o.queue
-                              and o.queue <> all (limited)
-                              and i.state in ('waiting', 'failed')
-                              and i.priority = urgency
-                              and i.due_at <= clock
-                              and (lease.tags is null or i.tags <@ lease.tags)
-                              and i.key is null
-                            order by i.due_at, i.id
-                            limit wanted
-                            for update skip locked
-                        ) p
-                        union all
-                        select p.id, p.due_at
-                        from (
-                            select i.id, i.due_at
-                            from hearken.inbox_items i
-                            where i.id = any (picked) and i.state in ('waiting', 'failed')
-                            order by i.due_at, i.id
-                            limit wanted
-                            for update skip locked
-                        ) p
-                    ) p
-                    order by p.due_at, p.id
-                    limit wanted
-                ), leased as (
-                    update hearken.inbox_items i
-                    set state = 'leased',
-                        token = nextval('hearken.lease_tokens'),
-                        attempt = i.attempt + 1,
-                        leased_at = clock,
-                        worker = lease.worker,
-                        lease_until = case when i.queue <> all (ruled) then ends else (
-                            select least(clock + greatest(coalesce(lease.lease, q.lease, interval '5 minutes'),
-                                                          interval '5 seconds'), clock + q.deadline)
-                            from hearken.queues q where q.name = i.queue) end,
-                        deadline_at = case when i.queue <> all (ruled) then null else (
-                            select clock + q.deadline from hearken.queues q where q.name = i.queue) end,
-                        counted = case when i.queue <> all (ruled) then null else (
-                            select true from hearken.queues q
-                            where q.name = i.queue and q.concurrency is not null) end
-                    from picked
-                    where i.id = picked.id
-                    returning i.*
-                ), used as (
-                    insert into hearken.queue_uses (queue, at, count)
-                    select l.queue, clock, count(*) from leased l where l.queue = any (rated) group by l.queue
-                )
-                select l.id, l.token, l.attempt, l.queue, l.priority, l.routine, l.title, l.instructions,
-                       l.context, l.tenant, l.tags, l.event_seq, l.tick, l.due_at, l.lease_until
-                from leased l
-                order by l.due_at, l.id;
         end if;
+        if rated <> '{}' then
+            insert into hearken.queue_uses (queue, at, count)
+            select i.queue, clock, count(*)
+            from hearken.inbox_items i
+            where i.id = any (ids) and i.queue = any (rated)
+            group by i.queue;
+        end if;
+
+        return query
+            with leased as (
+                update hearken.inbox_items i
+                set state = 'leased',
+                    token = nextval('hearken.lease_tokens'),
+                    attempt = i.attempt + 1,
+                    leased_at = clock,
+                    worker = lease.worker,
+                    lease_until = coalesce(r_ends[array_position(ruled, i.queue)], ends),
+                    deadline_at = r_deadline[array_position(ruled, i.queue)],
+                    counted = r_counted[array_position(ruled, i.queue)]
+                where i.id = any (ids)
+                returning i.id, i.token, i.attempt, i.queue, i.priority, i.routine, i.title, i.instructions,
+                          i.context, i.tenant, i.tags, i.event_seq, i.tick, i.due_at, i.lease_until
+            )
+            select l.* from leased l order by l.due_at, l.id;
         get diagnostics taken = row_count;
         wanted := wanted - taken;
         below := urgency;
@@ -961,12 +933,7 @@ begin
     -- that tells it. A plan whose time has come is about to be made anew, and may
     -- not have seen us; one which is long past has no daemon.
     if wanted < lease.max then
-        if ruled <> '{}' then
-            ends := least(ends, clock + (
-                select min(least(greatest(coalesce(lease.lease, q.lease, interval '5 minutes'), interval '5 seconds'),
-                                 q.deadline))
-                from hearken.queues q where q.name = any (ruled)));
-        end if;
+        ends := least(ends, (select min(r.ends) from unnest(r_ends) as r (ends)));
         perform from hearken.lease_timer t
         where t.only_one and t.next_at > clock - interval '1 minute' and (ends < t.next_at or t.next_at <= clock);
         if found then

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Something which has bounds.
@@ -88,6 +89,19 @@ readers! {
     keep: Duration, KEEP;
     batch: u32, BATCH;
     bytes: u64, BYTES;
+}
+
+/// Reads a quantity which has bounds.
+pub(super) fn within<'de, T: Quantity, D: Deserializer<'de>>(
+    bounds: &RangeInclusive<T>,
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = T::read(deserializer)?;
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    let (least, most) = (bounds.start().show(), bounds.end().show());
+    Err(D::Error::custom(format!("{} is not between {least} and {most}", value.show())))
 }
 
 /// A duration as people write it, such as `30s` or `1h 30m`.

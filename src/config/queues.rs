@@ -1,13 +1,12 @@
 //! `[queue.NAME]`: how a queue hands out its items.
 
-use super::limit::Quantity;
+use super::limit::{Quantity, within};
 use crate::rules::name::QueueName;
 use crate::rules::queue::{self, Backoff, BlockedBy, QueuePolicy, Rate};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Reads the tables `[queue.NAME]`, one after the other, so that an error knows its
@@ -117,19 +116,6 @@ impl From<WrittenQueue> for QueuePolicy {
             rate: written.rate.map(|WrittenRate { max, per }| Rate { max, per }),
         }
     }
-}
-
-/// Reads a quantity which has bounds.
-fn within<'de, T: Quantity, D: Deserializer<'de>>(
-    bounds: &RangeInclusive<T>,
-    deserializer: D,
-) -> Result<T, D::Error> {
-    let value = T::read(deserializer)?;
-    if bounds.contains(&value) {
-        return Ok(value);
-    }
-    let (least, most) = (bounds.start().show(), bounds.end().show());
-    Err(D::Error::custom(format!("{} is not between {least} and {most}", value.show())))
 }
 
 /// A factor, or a part.

@@ -1,7 +1,7 @@
 //! `[webhooks]`: how items with `[webhook]` are delivered, by the daemon and by
 //! `hearken work --webhooks`.
 
-use super::limit::Quantity;
+use super::limit::within;
 use crate::rules::name::QueueName;
 use crate::rules::webhook::address::Address;
 use ipnet::IpNet;
@@ -162,19 +162,6 @@ impl TryFrom<Written> for Webhooks {
             ca_file: written.ca_file,
         })
     }
-}
-
-/// Reads a quantity which has bounds.
-fn within<'de, T: Quantity, D: Deserializer<'de>>(
-    bounds: &RangeInclusive<T>,
-    deserializer: D,
-) -> Result<T, D::Error> {
-    let value = T::read(deserializer)?;
-    if bounds.contains(&value) {
-        return Ok(value);
-    }
-    let (least, most) = (bounds.start().show(), bounds.end().show());
-    Err(D::Error::custom(format!("{} is not between {least} and {most}", value.show())))
 }
 
 fn in_flight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {

@@ -15,15 +15,12 @@ use crate::pg::connect::ConnectOptions;
 use crate::pg::error::PgError;
 use crate::pg::session::{Session, SessionRole};
 use crate::pg::{migrate, registry};
+use crate::work::backoff::Backoff;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// The first pause before connecting again, doubled each time.
-const BACKOFF_FIRST: Duration = Duration::from_millis(100);
-/// The longest such pause.
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How often a standby tries to lead.
 const STANDBY_EVERY: Duration = Duration::from_secs(2);
 /// Only this long after a stop may the end take beyond the pass in hand.
@@ -179,27 +176,6 @@ async fn tell_standby(environment: &Environment, leader: &Session, own: &str) ->
         tracing::warn!(routines.hash = own, "this standby has other routines than those in force");
     }
     Ok(())
-}
-
-/// Growing pauses with jitter.
-#[derive(Debug)]
-struct Backoff {
-    pause: Duration,
-}
-
-impl Backoff {
-    fn new() -> Self {
-        Self { pause: BACKOFF_FIRST }
-    }
-
-    fn reset(&mut self) {
-        self.pause = BACKOFF_FIRST;
-    }
-
-    async fn pause(&mut self) {
-        tokio::time::sleep(self.pause.mul_f64(rand::random_range(0.75..1.25))).await;
-        self.pause = (self.pause * 2).min(BACKOFF_MAX);
-    }
 }
 
 fn instance_name() -> String {

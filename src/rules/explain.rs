@@ -160,7 +160,9 @@ impl Explanation {
 /// What is said where items depend on rows.
 pub const ROWS_NOTE: &str = "the items come from the rows of `[each]`, for which the database must be asked";
 
-fn draft_json(draft: &ItemDraft) -> Value {
+/// What a draft says of its item.
+#[must_use]
+pub fn draft_json(draft: &ItemDraft) -> Value {
     if let Some(foreign) = &draft.foreign {
         return json!({
             "item": draft.item.as_str(),

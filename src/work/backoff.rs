@@ -9,17 +9,25 @@ const MAX: Duration = Duration::from_secs(5);
 
 /// Growing pauses with jitter, so that many workers do not come back in step.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     pause: Duration,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Backoff {
-    pub(super) fn new() -> Self {
+    /// Begins with the shortest pause.
+    #[must_use]
+    pub fn new() -> Self {
         Self { pause: FIRST }
     }
 
     /// What was in the way is not any more.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.pause = FIRST;
     }
 
@@ -31,7 +39,7 @@ impl Backoff {
     }
 
     /// Waits for the next pause.
-    pub(super) async fn pause(&mut self) {
+    pub async fn pause(&mut self) {
         tokio::time::sleep(self.next()).await;
     }
 }

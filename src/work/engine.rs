@@ -2,7 +2,8 @@
 //!
 //! The engine looks while it is *hungry*: after a bell, when a timer says so, after
 //! a look which gave it all it asked for, and in some cases after an answer. It looks
-//! for as many items as it has free slots. If a look gives it less, it asks when the
+//! for as many items as it has free slots. After an answer by which an item falls due
+//! later it is *unsure*, and only asks when. If a look gives it less, it asks when the
 //! next item is due and sleeps until then, or until a bell, or for `poll`.
 
 mod ending;
@@ -10,7 +11,7 @@ mod looking;
 #[cfg(test)]
 mod tests;
 
-use self::looking::{Looked, Looking, Timer};
+use self::looking::{Appetite, Looked, Looking, Timer};
 use super::answers::{self, Due, Told};
 use super::bell::Bell;
 use super::holds::{Held, Holds};
@@ -44,7 +45,7 @@ pub(super) struct Engine<H> {
     untold: usize,
     looking: Looking,
     /// There may be something to lease.
-    hungry: bool,
+    appetite: Appetite,
     timer: Timer,
     stopping: watch::Sender<bool>,
     summary: Summary,
@@ -91,7 +92,7 @@ impl<H: Handler> Engine<H> {
             telling: JoinSet::new(),
             untold: 0,
             looking: Looking::default(),
-            hungry: true,
+            appetite: Appetite::Hungry,
             timer: Timer::default(),
             stopping: watch::channel(false).0,
             summary: Summary::default(),
@@ -122,7 +123,7 @@ impl<H: Handler> Engine<H> {
                 Some(left) = self.running.join_next_with_id() => self.left(left),
                 Some(told) = self.telling.join_next() => self.told(told),
                 looked = self.looking.ended() => self.looked(looked)?,
-                () = self.bell.wait(), if !self.hungry => self.rung(),
+                () = self.bell.wait(), if self.appetite != Appetite::Hungry => self.rung(),
                 () = looking::at(wake) => self.woken(),
             }
         }
@@ -130,7 +131,7 @@ impl<H: Handler> Engine<H> {
 
     fn is_drained(&self) -> bool {
         self.settings.run == Run::Once
-            && !self.hungry
+            && self.appetite == Appetite::Sated
             && !self.timer.is_set()
             && self.looking.is_idle()
             && self.running.is_empty()
@@ -184,7 +185,9 @@ impl<H: Handler> Engine<H> {
     fn answer(&mut self, due: Vec<Due>) {
         let (mut held, mut results, mut ids) = (Vec::new(), Vec::new(), HashSet::new());
         for due in due {
-            self.hungry |= self.is_worth_a_look(&due.held);
+            if self.is_worth_a_look(&due.held) {
+                self.appetite = Appetite::Hungry;
+            }
             if let Some(note) = due.held.take_note() {
                 let noting = note_before(self.link.clone(), due.held.clone(), note);
                 self.send(0, noting);
@@ -260,7 +263,7 @@ impl<H: Handler> Engine<H> {
         }
         // It falls due by itself, and rings nobody: its time is to be asked for.
         if matches!(word, Some(Word::Failed | Word::Snoozed)) && self.settings.run == Run::Forever {
-            self.hungry = true;
+            self.appetite = self.appetite.max(Appetite::Unsure);
         }
     }
 }

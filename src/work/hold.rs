@@ -54,12 +54,6 @@ impl Hold {
         }
     }
 
-    /// Whether the worker is told to stop.
-    #[must_use]
-    pub fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
-    }
-
     /// A note for whoever watches the item. Of notes which come fast one a second is
     /// sent, and the last one always; one which is not heard is not sent again.
     pub fn progress(&self, note: Value) {

@@ -101,7 +101,7 @@ async fn hear(
     }
 }
 
-/// An answer, which on this session has nothing to wait for.
+/// An answer, which on a connection that only listens has nothing to wait for.
 async fn answered(asking: impl Future<Output = Result<(), PgError>>) -> Result<(), PgError> {
     let silence = |_| Err(PgError::lost("a listener which does not answer any more"));
     timeout(ECHO_WITHIN, asking).await.unwrap_or_else(silence)

@@ -3,8 +3,7 @@
 use crate::cli::explain::printable;
 use crate::daemon::fire::{Cause, Fate, Fired, FiredDraft, Remark};
 use crate::rules::event::Event;
-use crate::rules::explain::{Explanation, Outcome};
-use crate::rules::item::ItemDraft;
+use crate::rules::explain::{Explanation, Outcome, draft_json};
 use crate::rules::routine::Routine;
 use serde_json::{Value, json};
 
@@ -171,45 +170,14 @@ fn fired_json(fired: &FiredDraft) -> Value {
     if let (Value::Object(object), Value::Object(draft)) = (&mut object, draft_json(&fired.draft)) {
         object.extend(draft);
     }
+    if fired.draft.foreign.is_none() {
+        object["dedup_key"] = hex::encode(fired.draft.key.0).into();
+    }
     object
 }
 
 fn remark_json(remark: &Remark) -> Value {
     json!({ "outcome": remark.outcome.as_str(), "reason": remark.reason })
-}
-
-/// What a draft says.
-fn draft_json(draft: &ItemDraft) -> Value {
-    let due_at = draft.due_at.map(|due_at| due_at.to_string());
-    if let Some(foreign) = &draft.foreign {
-        return json!({
-            "item": draft.item.as_str(),
-            "inbox": foreign.inbox.as_str(),
-            "columns": foreign.columns,
-            "tenant": draft.tenant,
-            "due_at": due_at,
-        });
-    }
-    let mut object = json!({
-        "item": draft.item.as_str(),
-        "queue": draft.queue.as_str(),
-        "title": draft.title,
-        "priority": draft.priority,
-        "instructions": &*draft.instructions,
-        "context": draft.context,
-        "tags": &draft.tags[..],
-        "tenant": draft.tenant,
-        "due_at": due_at,
-        "max_attempts": draft.attempts_max,
-        "dedup_key": hex::encode(draft.key.0),
-    });
-    if let Some(key) = &draft.order_key {
-        object["key"] = key.as_str().into();
-    }
-    if let Some(webhook) = &draft.webhook {
-        object["webhook"] = json!(**webhook);
-    }
-    object
 }
 
 #[cfg(test)]

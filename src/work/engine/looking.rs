@@ -18,6 +18,17 @@ const POLL_DEAF: Duration = Duration::from_secs(1);
 /// When to ask again what is due next, if that could not be said.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// Whether there is a reason to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Appetite {
+    /// None.
+    Sated,
+    /// Something falls due which the timer knows nothing of: its time is to be asked for.
+    Unsure,
+    /// There may be something.
+    Hungry,
+}
+
 /// What a look found.
 pub(super) enum Looked {
     /// These, asked for at that time; of as many as were wanted, or fewer.
@@ -109,8 +120,13 @@ impl<H: Handler> Engine<H> {
     /// Looks, if there is a reason and a slot.
     pub(super) fn begin_look(&mut self) {
         let free = self.free();
-        if !self.hungry || free == 0 || !self.looking.is_idle() {
+        if self.appetite == Appetite::Sated || free == 0 || !self.looking.is_idle() {
             self.timer.lingers = None;
+            return;
+        }
+        if self.appetite == Appetite::Unsure {
+            self.appetite = Appetite::Sated;
+            self.looking.next_due(self.link.clone(), self.ask.clone());
             return;
         }
         let enough = (self.settings.slots / 4).max(1);
@@ -119,7 +135,7 @@ impl<H: Handler> Engine<H> {
         }
         self.timer.lingers = None;
         self.timer.at = None;
-        self.hungry = false;
+        self.appetite = Appetite::Sated;
         self.bell.clear();
         self.looking.lease(self.link.clone(), self.ask.clone(), free);
     }
@@ -127,7 +143,7 @@ impl<H: Handler> Engine<H> {
     /// The bell rang.
     pub(super) fn rung(&mut self) {
         self.timer.vain.reset();
-        self.hungry = true;
+        self.appetite = Appetite::Hungry;
     }
 
     /// The timer ended.
@@ -135,7 +151,7 @@ impl<H: Handler> Engine<H> {
         let is_due = self.timer.at.is_some_and(|at| at <= Instant::now());
         if is_due {
             self.timer.at = None;
-            self.hungry = true;
+            self.appetite = Appetite::Hungry;
         }
     }
 
@@ -150,7 +166,7 @@ impl<H: Handler> Engine<H> {
                     self.timer.vain.reset();
                 }
                 if found >= wanted {
-                    self.hungry = true;
+                    self.appetite = Appetite::Hungry;
                 } else if self.settings.run == Run::Forever {
                     self.looking.next_due(self.link.clone(), self.ask.clone());
                 }

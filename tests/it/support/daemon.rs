@@ -73,8 +73,11 @@ impl Setup {
     /// Starts it.
     pub fn start(&self) -> TestDaemon {
         let config = self.folder.path().join("hearken.toml");
-        std::fs::write(&config, format!("[http]\nlisten = \"off\"\n[daemon]\n{}", self.settings))
-            .expect("a file");
+        let settings = format!("[http]\nlisten = \"off\"\n[daemon]\n{}", self.settings);
+        // A daemon started a moment ago may be reading it: it must not find half of it.
+        let written = tempfile::NamedTempFile::new_in(self.folder.path()).expect("a file");
+        std::fs::write(written.path(), settings).expect("a file");
+        written.persist(&config).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_hearken"));
         command.arg("run").arg("--config").arg(&config).arg("--routines").arg(self.routines());
         command.env("DATABASE_URL", &self.url).env_remove("HEARKEN_HTTP").env("HEARKEN_LOG", "debug");
