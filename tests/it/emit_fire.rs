@@ -7,39 +7,9 @@ mod page;
 mod ticks;
 
 use crate::support::TestDatabase;
-use serde_json::Value;
-use std::io::Write;
+use crate::support::command::{Said, hearken, said_to};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-/// What a command said.
-struct Said {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    /// Its output, which is one JSON value.
-    #[track_caller]
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
-    }
-
-    /// Its exit status, and a text which it said on standard error.
-    #[track_caller]
-    fn complains(&self, status: i32, text: &str) {
-        assert_eq!(self.status, status, "{}{}", self.out, self.err);
-        assert!(self.err.contains(text), "{text:?} is not in {:?}", self.err);
-    }
-
-    /// Its output, if all went well.
-    #[track_caller]
-    fn out(&self) -> &str {
-        assert_eq!(self.status, 0, "{}{}", self.out, self.err);
-        self.out.trim_end()
-    }
-}
+use std::process::Command;
 
 /// A folder with routines, in which commands are run.
 struct Bench {
@@ -83,18 +53,7 @@ impl Bench {
 
     /// The same with something on its standard input.
     fn run_with(&self, args: &[&str], input: &str) -> Said {
-        let mut command = self.command(env!("CARGO_BIN_EXE_hearken"));
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("a command");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        let input = input.to_owned();
-        // A command which has seen enough closes the pipe.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
-        let output = child.wait_with_output().expect("a command");
-        writer.join().expect("a thread");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        let status = output.status.code().unwrap_or(-1);
-        Said { status, out: text(output.stdout), err: text(output.stderr) }
+        said_to(hearken(args).current_dir(self.path()).env("DATABASE_URL", &self.url), input)
     }
 }
 

@@ -2,10 +2,10 @@
 
 mod operator;
 
+use crate::support::command::{Said, hearken, said};
 use crate::support::daemon::{EVERY, Setup};
 use crate::support::{TestDatabase, until};
 use serde_json::{Value, json};
-use std::process::Command;
 
 /// A routine which holds each of its events for an hour.
 const HELD: &str = r#"
@@ -33,22 +33,6 @@ queue = "t"
 title = "tick"
 "#;
 
-/// What a command said.
-struct Said {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    /// Its output, one JSON value a line.
-    #[track_caller]
-    fn json(&self) -> Vec<Value> {
-        assert_eq!(self.status, 0, "{}", self.err);
-        self.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-    }
-}
-
 /// Runs a command of hearken's on the database.
 fn run(db: &TestDatabase, args: &[&str]) -> Said {
     run_at(&db.url, args)
@@ -57,15 +41,7 @@ fn run(db: &TestDatabase, args: &[&str]) -> Said {
 /// The same with a connection string.
 fn run_at(url: &str, args: &[&str]) -> Said {
     let folder = tempfile::tempdir().expect("a folder");
-    let output = Command::new(env!("CARGO_BIN_EXE_hearken"))
-        .args(args)
-        .current_dir(folder.path())
-        .env("DATABASE_URL", url)
-        .env_remove("HEARKEN_CONFIG")
-        .output()
-        .expect("a command");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    Said { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    said(hearken(args).current_dir(folder.path()).env("DATABASE_URL", url))
 }
 
 /// Emits events which are held, and waits for it.
@@ -96,7 +72,7 @@ async fn held_drafts_are_listed_cancelled_and_released() -> anyhow::Result<()> {
     assert_eq!(run(&db, &["held"]).out, "nothing is held\n");
     hold(&db, 1..=3).await?;
 
-    let listed = run(&db, &["held", "--json"]).json();
+    let listed = run(&db, &["held", "--json"]).json_lines();
     assert_eq!(listed.len(), 3);
     let first = &listed[0];
     assert_eq!(first["title"], "held 1");
@@ -202,7 +178,7 @@ async fn the_status_says_who_leads_and_what_waits() -> anyhow::Result<()> {
     db.emit("plain.event", json!({ "n": 1 })).await?;
     db.items(1).await?;
 
-    let status = run(&db, &["status", "--json"]).json().remove(0);
+    let status = run(&db, &["status", "--json"]).json_lines().remove(0);
     assert_eq!(status["led"], true);
     let states: Vec<&Value> =
         status["daemons"].as_array().expect("a list").iter().map(|daemon| &daemon["state"]).collect();
@@ -240,7 +216,7 @@ async fn the_status_says_how_far_the_log_is_behind() -> anyhow::Result<()> {
     db.emit("test.event", json!({ "n": 1 })).await?;
     db.items(1).await?;
     assert!(daemon.stop().await.success());
-    let behind = || run(&db, &["status", "--json"]).json().remove(0)["log"]["behind"].clone();
+    let behind = || run(&db, &["status", "--json"]).json_lines().remove(0)["log"]["behind"].clone();
     assert_eq!(behind(), json!(0));
     open.commit().await?;
     assert_eq!(behind(), json!(1));

@@ -3,33 +3,10 @@
 
 mod grants;
 
+use crate::support::command::{Said, hearken, said};
 use crate::support::{TestDatabase, until};
 use std::path::PathBuf;
-use std::process::Command;
 use tokio_postgres::Client;
-
-/// What a command said.
-pub(crate) struct Said {
-    pub(crate) status: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl Said {
-    /// Its output, if it succeeded.
-    #[track_caller]
-    fn fine(self) -> String {
-        assert_eq!(self.status, 0, "{}{}", self.out, self.err);
-        self.out
-    }
-
-    /// What it complained of.
-    #[track_caller]
-    fn refused(self) -> String {
-        assert_eq!(self.status, 1, "{}{}", self.out, self.err);
-        self.err
-    }
-}
 
 /// A folder with settings, and perhaps a routine.
 pub(crate) struct Settings {
@@ -52,19 +29,7 @@ impl Settings {
 
     /// Runs a command of hearken's.
     pub(crate) fn run(&self, url: &str, args: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_hearken"))
-            .args(args)
-            .current_dir(self.folder.path())
-            .env("DATABASE_URL", url)
-            .env_remove("HEARKEN_CONFIG")
-            .output()
-            .expect("a command");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Said {
-            status: output.status.code().unwrap_or(-1),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        said(hearken(args).current_dir(self.folder.path()).env("DATABASE_URL", url))
     }
 }
 

@@ -7,7 +7,8 @@ mod follow;
 mod one;
 
 use crate::support::TestDatabase;
-use serde_json::{Value, json};
+use crate::support::command::{Said, hearken, said};
+use serde_json::json;
 use std::process::Command;
 
 /// An item in each state; a higher number is younger. The fourth column is how many
@@ -40,34 +41,16 @@ async fn database() -> anyhow::Result<TestDatabase> {
     Ok(db)
 }
 
-/// What a command said.
-struct Said {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    /// Its output, one JSON value a line.
-    #[track_caller]
-    fn json(&self) -> Vec<Value> {
-        assert_eq!(self.status, 0, "{}", self.err);
-        self.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-    }
-}
-
 /// A command of hearken's on the database.
 fn command(db: &TestDatabase, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hearken"));
-    command.args(args).current_dir("/").env("DATABASE_URL", &db.url).env_remove("HEARKEN_CONFIG");
+    let mut command = hearken(args);
+    command.current_dir("/").env("DATABASE_URL", &db.url);
     command
 }
 
 /// Runs it.
 fn run(db: &TestDatabase, args: &[&str]) -> Said {
-    let output = command(db, args).output().expect("a command");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    Said { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    said(&mut command(db, args))
 }
 
 /// `args` say this on standard output and on standard error, with that status.
@@ -89,7 +72,7 @@ async fn state(db: &TestDatabase, id: i64) -> anyhow::Result<String> {
 fn check_listed(db: &TestDatabase, filters: &[&str], want: &[i64]) {
     let args = [&["items", "--json"][..], filters].concat();
     let ids: Vec<i64> =
-        run(db, &args).json().iter().map(|item| item["id"].as_i64().expect("a number")).collect();
+        run(db, &args).json_lines().iter().map(|item| item["id"].as_i64().expect("a number")).collect();
     assert_eq!(ids, want, "{filters:?}");
 }
 
@@ -133,7 +116,7 @@ async fn a_long_list_is_read_page_by_page() -> anyhow::Result<()> {
                select sha256(n::text::bytea), 'q', 'r', 'v', 't' from generate_series(1, 1300) n";
     db.client.batch_execute(sql).await?;
     for (limit, want) in [("2000", 1300), ("1001", 1001), ("500", 500), ("0", 0)] {
-        let listed = run(&db, &["items", "--json", "--limit", limit]).json();
+        let listed = run(&db, &["items", "--json", "--limit", limit]).json_lines();
         let mut ids: Vec<i64> = listed.iter().map(|item| item["id"].as_i64().expect("a number")).collect();
         assert_eq!(ids.len(), want, "{limit}");
         assert!(ids.is_sorted_by(|a, b| a > b), "{limit}");
@@ -173,7 +156,7 @@ async fn the_history_is_listed_on_request() -> anyhow::Result<()> {
     check_listed(&db, &["--archived", "--since", "45m"], &[7, 6]);
     check_listed(&db, &["--archived", "--state", "done"], &[4]);
     check_listed(&db, &["--archived", "--limit", "3"], &[7, 6, 5]);
-    let listed = run(&db, &["items", "--archived", "--json", "--limit", "3"]).json();
+    let listed = run(&db, &["items", "--archived", "--json", "--limit", "3"]).json_lines();
     assert_eq!((&listed[0]["archived"], &listed[2]["archived"]), (&json!(true), &json!(false)));
     assert_eq!(run(&db, &["items", "--archived", "--follow"]).status, 2);
     Ok(())
@@ -202,7 +185,7 @@ async fn no_terminal_obeys_what_an_item_says() -> anyhow::Result<()> {
         assert!(!out.contains(obeyed), "{args:?}: {out:?}");
         assert!(out.contains("\\u001b[2J"), "{args:?}: {out:?}");
     }
-    let item = run(&db, &["items", "--json", "--state", "dead"]).json().remove(0);
+    let item = run(&db, &["items", "--json", "--state", "dead"]).json_lines().remove(0);
     assert_eq!((&item["title"], &item["context"]["a"]), (&json!(nasty), &json!(nasty)));
     // One line an item, whatever is in its title.
     assert_eq!(run(&db, &["items"]).out.lines().count(), 8);

@@ -1,10 +1,9 @@
 //! Commands which need no database: check, explain and schema, as processes on
 //! folders of their own.
 
+use crate::support::command::{Said, hearken, said_to};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 const REFUND: &str = r#"
 title = "Refunds"
@@ -92,7 +91,7 @@ fn machines_get_an_object_for_each_problem_and_nothing_else() {
     let folder = Folder::new(&[("routines/broken.toml", BROKEN), ("routines/order.toml", ORDER)]);
     let said = folder.run(&["check", "--json"]);
     assert_eq!((said.status, said.err.as_str()), (2, ""));
-    let lines = said.json();
+    let lines = json(&said);
     let unknown = lines.iter().find(|line| line["message"] == "unknown key `evnt`").unwrap();
     assert_eq!((&unknown["file"], &unknown["level"]), (&json!("routines/broken.toml"), &json!("error")));
     assert_eq!((&unknown["line"], &unknown["column"]), (&json!(2), &json!(5)));
@@ -135,7 +134,7 @@ fn routines_are_also_looked_at_together_and_beside_the_settings() {
         ("routines/refund-2.toml", &copy),
     ]);
     let said = folder.run(&["check", "--json"]);
-    assert_eq!(said.json().len(), 1, "{}", said.out);
+    assert_eq!(json(&said).len(), 1, "{}", said.out);
     assert!(said.out.contains("this routine does what `refund` does"), "{}", said.out);
     std::fs::write(folder.path().join("hearken.toml"), "[daemon]\npoll = \"2s\"\n").unwrap();
     let said = folder.run(&["check"]);
@@ -194,7 +193,7 @@ fn events_are_explained_to_machines() {
     let one = "{\"type\": \"order.placed\"}\n";
     let said = folder.feed(&["explain", "--event", "-", "--json"], one);
     assert_eq!((said.status, said.err.as_str()), (0, ""));
-    let lines = said.json();
+    let lines = json(&said);
     let names = lines.iter().map(|line| line["routine"].as_str().unwrap()).collect::<Vec<_>>();
     assert_eq!(names, ["order", "refund"]);
     assert_eq!((&lines[0]["matched"], &lines[0]["items"][0]["title"]), (&json!(true), &json!("Order")));
@@ -202,7 +201,7 @@ fn events_are_explained_to_machines() {
 
     let two = format!("{one}{{\"type\": \"refund.a\", \"data\": {{\"amount\": 12345678901234567890.5}}}}\n");
     let said = folder.feed(&["explain", "--event", "-", "--json", "--routine", "refund"], &two);
-    let lines = said.json();
+    let lines = json(&said);
     assert_eq!((lines.len(), &lines[0]["event"], &lines[1]["event"]), (2, &json!(1), &json!(2)));
     assert_eq!(lines[1]["because"], "when.any_of.why");
     assert_eq!(lines[1]["alternatives"][0]["missing"], true);
@@ -255,13 +254,6 @@ fn the_schema_is_printed() {
 /// A folder with files in it, in which commands are run.
 struct Folder(tempfile::TempDir);
 
-/// What a command said.
-struct Said {
-    status: i32,
-    out: String,
-    err: String,
-}
-
 impl Folder {
     fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("hearken-test").tempdir().expect("a folder");
@@ -282,30 +274,11 @@ impl Folder {
     }
 
     fn feed(&self, args: &[&str], input: &str) -> Said {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hearken"))
-            .args(args)
-            .current_dir(self.path())
-            .env_remove("HEARKEN_CONFIG")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a process");
-        // Who does not read it may be gone already.
-        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-        let output = child.wait_with_output().expect("an end");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Said {
-            status: output.status.code().expect("a status"),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        said_to(hearken(args).current_dir(self.path()), input)
     }
 }
 
-impl Said {
-    /// The lines of output, each a JSON value.
-    fn json(&self) -> Vec<Value> {
-        self.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-    }
+/// The lines of output, each a JSON value; also of a command which found something.
+fn json(said: &Said) -> Vec<Value> {
+    said.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }

@@ -4,8 +4,8 @@
 mod guarantees;
 
 use crate::support::TestDatabase;
+use crate::support::command::{Said, hearken, said};
 use crate::support::database::connect;
-use std::process::Command;
 use tokio_postgres::Client;
 
 /// An inbox with a column for everything, and a queue of commands with next to none.
@@ -85,40 +85,18 @@ by       = "gateway_id"
 table = "public.agent_commands"
 "#;
 
-/// What a command said.
-struct Said {
-    status: i32,
-    out: String,
-    err: String,
-}
-
 /// Runs `hearken protocol` with settings.
 fn run(url: &str, settings: &str, args: &[&str]) -> Said {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("hearken.toml"), settings).expect("a file");
-    let output = Command::new(env!("CARGO_BIN_EXE_hearken"))
-        .arg("protocol")
-        .args(args)
-        .current_dir(folder.path())
-        .env("DATABASE_URL", url)
-        .env_remove("HEARKEN_CONFIG")
-        .output()
-        .expect("a command");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    Said { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
-}
-
-#[track_caller]
-fn succeeds(said: &Said) -> &str {
-    assert_eq!(said.status, 0, "{}", said.err);
-    &said.out
+    let args = [&["protocol"], args].concat();
+    said(hearken(&args).current_dir(folder.path()).env("DATABASE_URL", url))
 }
 
 #[track_caller]
 fn fails(said: &Said, says: &[&str]) {
-    assert_eq!(said.status, 1, "{}", said.out);
     for text in says {
-        assert!(said.err.contains(text), "{text:?} is missing in {}", said.err);
+        said.complains(1, text);
     }
 }
 
@@ -126,8 +104,8 @@ fn fails(said: &Said, says: &[&str]) {
 async fn made() -> anyhow::Result<TestDatabase> {
     let db = TestDatabase::new().await?;
     db.client.batch_execute(TABLES).await?;
-    succeeds(&run(&db.url, SETTINGS, &["agents"]));
-    succeeds(&run(&db.url, SETTINGS, &["commands"]));
+    run(&db.url, SETTINGS, &["agents"]).fine();
+    run(&db.url, SETTINGS, &["commands"]).fine();
     Ok(db)
 }
 
@@ -166,7 +144,7 @@ async fn functions_are_made_anew_and_dropped() -> anyhow::Result<()> {
     db.client.batch_execute("create role protocol_lessee").await?;
     let granted = "hearken.agents_complete(uuid, bigint, jsonb)";
     db.client.batch_execute(&format!("grant execute on function {granted} to protocol_lessee")).await?;
-    succeeds(&run(&db.url, SETTINGS, &["agents"]));
+    run(&db.url, SETTINGS, &["agents"]).fine();
     assert_eq!(db.count(FUNCTIONS).await?, 12);
     let grants =
         format!("select from pg_proc where oid = '{granted}'::regprocedure and proacl::text like '%lessee%'");
@@ -174,7 +152,7 @@ async fn functions_are_made_anew_and_dropped() -> anyhow::Result<()> {
 
     let fewer =
         SETTINGS.replace("result       = \"result\"\n", "").replace("by           = \"agent_id\"\n", "");
-    succeeds(&run(&db.url, &fewer, &["agents"]));
+    run(&db.url, &fewer, &["agents"]).fine();
     assert_eq!(db.count(FUNCTIONS).await?, 12);
     db.client.batch_execute("select hearken.agents_lease('w', max => 1)").await?;
     // Another table: the rows are of another type.
@@ -182,15 +160,15 @@ async fn functions_are_made_anew_and_dropped() -> anyhow::Result<()> {
     db.client
         .batch_execute("create table public.agent_items (like public.agent_inbox_items including all)")
         .await?;
-    succeeds(&run(&db.url, &moved, &["agents"]));
+    run(&db.url, &moved, &["agents"]).fine();
     assert_eq!(db.count(FUNCTIONS).await?, 12);
 
     let dropped = run(&db.url, SETTINGS, &["agents", "--drop", "--print"]);
-    assert!(succeeds(&dropped).contains("drop function"), "{}", dropped.out);
+    assert!(dropped.fine().contains("drop function"), "{}", dropped.out);
     assert_eq!(db.count(FUNCTIONS).await?, 12, "printed, and not done");
-    succeeds(&run(&db.url, SETTINGS, &["agents", "--drop"]));
+    run(&db.url, SETTINGS, &["agents", "--drop"]).fine();
     assert_eq!(db.count(FUNCTIONS).await?, 6);
-    succeeds(&run(&db.url, SETTINGS, &["agents", "--drop"]));
+    run(&db.url, SETTINGS, &["agents", "--drop"]).fine();
     Ok(())
 }
 
@@ -200,7 +178,7 @@ async fn the_script_runs_without_hearken() -> anyhow::Result<()> {
     let db = TestDatabase::new().await?;
     db.client.batch_execute(TABLES).await?;
     let said = run(&db.url, SETTINGS, &["agents", "--print", "--schema", "Api"]);
-    let script = succeeds(&said);
+    let script = said.fine();
     assert_eq!(db.count(FUNCTIONS).await?, 0, "printed, and not done");
     db.client.batch_execute("create schema \"Api\"").await?;
     db.client.batch_execute(script.trim_start_matches("\\set ON_ERROR_STOP on\n")).await?;
@@ -239,7 +217,7 @@ async fn what_is_in_the_way_is_said() -> anyhow::Result<()> {
         .await?;
     fails(&run(&db.url, SETTINGS, &["agents"]), &["which is not of this inbox"]);
     assert_eq!(db.count(FUNCTIONS).await?, 1, "all or nothing");
-    succeeds(&run(&db.url, SETTINGS, &["agents", "--drop"]));
+    run(&db.url, SETTINGS, &["agents", "--drop"]).fine();
     assert_eq!(text(&db.client, "hearken.agents_lease()").await?, "1");
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! A database with tables of an application's, settings and a routine which fit it.
 
 use crate::support::TestDatabase;
+use crate::support::command::{Said, hearken, said};
 use serde_json::Value;
-use std::process::Command;
 
 const TABLES: &str = r"
 create type item_status as enum ('pending', 'leased', 'done', 'superseded');
@@ -90,13 +90,6 @@ task_id = { get = "data.id" }
 pub struct Ground {
     pub db: TestDatabase,
     folder: tempfile::TempDir,
-}
-
-/// What a command said.
-pub struct Said {
-    pub status: i32,
-    pub out: String,
-    pub err: String,
 }
 
 /// The same ground with other settings, another routine, or another role.
@@ -240,15 +233,7 @@ fn folder(settings: &str, routine: &str) -> tempfile::TempDir {
 }
 
 fn run(folder: &tempfile::TempDir, url: &str, args: &[&str]) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_hearken"))
-        .args(args)
-        .current_dir(folder.path())
-        .env("DATABASE_URL", url)
-        .env_remove("HEARKEN_CONFIG")
-        .output()
-        .expect("hearken");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    Said { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    said(hearken(args).current_dir(folder.path()).env("DATABASE_URL", url))
 }
 
 #[track_caller]

@@ -39,7 +39,7 @@ async fn an_event_has_all_that_was_said() -> anyhow::Result<()> {
         "--old",
         "@old.json",
     ]);
-    assert_eq!(said.out(), "1");
+    assert_eq!(said.fine().trim_end(), "1");
     let want = json!({
         "time": "2026-03-02 08:00", "id": "e-1", "source": "shop", "type": "invoice.paid",
         "subject": "i-7", "tenant": "t1", "old": { "amount": 5 }, "meta": [1], "chain": null,
@@ -56,9 +56,12 @@ async fn an_event_has_all_that_was_said() -> anyhow::Result<()> {
     assert_eq!((&got["data"], &got["source"], &got["id"]), (&json!({}), &json!("app"), &json!("e-1")));
     assert_eq!((&got["meta"], &got["time"]), (&Value::Null, &Value::Null));
     let said = bench.run_with(&["emit", "invoice.paid", "--data", "-"], " [1, -2]\n");
-    assert_eq!((said.out(), event(&db, 3).await?["data"].to_string()), ("3", "[1,-2]".to_owned()));
+    assert_eq!(
+        (said.fine().trim_end(), event(&db, 3).await?["data"].to_string()),
+        ("3", "[1,-2]".to_owned())
+    );
     let said = bench.run(&["emit", "invoice.paid", "--data", "-5"]);
-    assert_eq!((said.out(), &event(&db, 4).await?["data"]), ("4", &json!(-5)));
+    assert_eq!((said.fine().trim_end(), &event(&db, 4).await?["data"]), ("4", &json!(-5)));
     Ok(())
 }
 
@@ -94,7 +97,7 @@ async fn an_event_under_a_lease_carries_its_causes() -> anyhow::Result<()> {
     let leased = db.client.query_one("select token from hearken.lease('w', '{q}')", &[]).await?;
     let token: i64 = leased.get(0);
     let emit = |token: i64| bench.run(&["emit", "a", "--under", &format!("{id}:{token}")]);
-    assert_eq!((emit(token).out(), emit(token + 1).out()), ("1", "2"));
+    assert_eq!((emit(token).fine().trim_end(), emit(token + 1).fine().trim_end()), ("1", "2"));
     assert_eq!(event(&db, 1).await?["chain"], json!(["first", "second"]));
     assert_eq!(event(&db, 2).await?["chain"], Value::Null);
     Ok(())
@@ -116,7 +119,7 @@ async fn many_lines_are_many_events_in_their_order() -> anyhow::Result<()> {
     let lines = |of: fn(i64) -> String| (1..=1200).map(of).collect::<String>();
     let said =
         bench.run_with(&["emit", "a", "--lines", "--subject", "s"], &lines(|n| format!("{{\"n\": {n}}}\n")));
-    assert_eq!(said.out(), "1200 events written: 1 to 1200");
+    assert_eq!(said.fine().trim_end(), "1200 events written: 1 to 1200");
     assert_eq!(in_order(&db, "a").await?, (1200, true));
     assert_eq!(db.count("select from hearken.events where subject = 's'").await?, 1200);
 
@@ -124,7 +127,7 @@ async fn many_lines_are_many_events_in_their_order() -> anyhow::Result<()> {
     let said = bench.run_with(&["emit", "--lines", "--json"], &whole);
     assert_eq!(said.json(), json!({ "written": 1200, "first": 1201, "last": 2400 }));
     assert_eq!(in_order(&db, "b").await?, (1200, true));
-    assert_eq!(bench.run_with(&["emit", "a", "--lines"], "\n").out(), "no event written");
+    assert_eq!(bench.run_with(&["emit", "a", "--lines"], "\n").fine().trim_end(), "no event written");
     Ok(())
 }
 

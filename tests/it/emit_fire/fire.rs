@@ -52,7 +52,7 @@ async fn firing_twice_makes_nothing_twice() -> anyhow::Result<()> {
 
     let said = fire(&[]);
     let id: i64 = db.client.query_one("select id from hearken.inbox_items", &[]).await?.get(0);
-    assert_eq!(said.out(), format!("item: item {id} for accounting: Check invoice 7"));
+    assert_eq!(said.fine().trim_end(), format!("item: item {id} for accounting: Check invoice 7"));
     assert!(said.err.contains("`large` is not in force"), "{}", said.err);
     let sql = "select event_seq, queue, attempts_max, context::text, \
                       exists (select from hearken.routine_versions v \
@@ -62,7 +62,7 @@ async fn firing_twice_makes_nothing_twice() -> anyhow::Result<()> {
     assert_eq!((row.get::<_, i64>(0).to_string(), row.get(1)), (seq.clone(), "accounting"));
     assert_eq!((row.get(2), row.get(3), row.get(4)), (3, "{\"invoice\": 7}", true));
 
-    assert_eq!(fire(&[]).out(), format!("item: was there before (item {id})"));
+    assert_eq!(fire(&[]).fine().trim_end(), format!("item: was there before (item {id})"));
     assert_eq!(db.titles().await?.len(), 1);
     assert_eq!(outcomes(&db).await?, ["duplicate"]);
 
@@ -91,7 +91,7 @@ async fn the_daemon_and_a_firing_make_one_item() -> anyhow::Result<()> {
     let second = invoice(&db, 1300).await?;
     db.items(2).await?;
     let said = bench.run(&["fire", "large", "--event", &second]);
-    assert!(said.out().starts_with("item: was there before (item "), "{}", said.out);
+    assert!(said.fine().trim_end().starts_with("item: was there before (item "), "{}", said.out);
     // A version which is in force is nothing to remark.
     assert_eq!(said.err, "");
     assert_eq!(db.titles().await?.len(), 2);
@@ -106,7 +106,7 @@ async fn the_daemon_and_a_firing_make_one_item() -> anyhow::Result<()> {
         .await?;
     assert_eq!(db.titles().await?.len(), 0);
     let said = bench.run(&["fire", "large", "--event", &second]);
-    assert!(said.out().ends_with("it is in the history"), "{}", said.out);
+    assert!(said.fine().trim_end().ends_with("it is in the history"), "{}", said.out);
     assert_eq!(db.titles().await?.len(), 0);
     assert_eq!(bench.run(&["fire", "large", "--event", &second, "--again"]).status, 0);
     assert_eq!(db.titles().await?.len(), 1);
@@ -121,7 +121,7 @@ async fn a_dry_run_writes_nothing() -> anyhow::Result<()> {
     let before = rows(&db).await?;
     let said = bench.run(&["fire", "large", "--event", &seq, "--dry-run"]);
     assert!(
-        said.out().starts_with("dry run: nothing of this was kept\nitem: an item for accounting"),
+        said.fine().trim_end().starts_with("dry run: nothing of this was kept\nitem: an item for accounting"),
         "{}",
         said.out
     );
@@ -182,7 +182,7 @@ async fn each_row_becomes_an_item_or_none_does() -> anyhow::Result<()> {
     let bench = Bench::new(&db, &[("each", EACH)]);
     let all = db.emit("team.called", json!({ "parts": 2 })).await?.to_string();
     let said = bench.run(&["fire", "each", "--event", &all]);
-    assert_eq!(said.out().lines().count(), 3, "{}", said.out);
+    assert_eq!(said.fine().trim_end().lines().count(), 3, "{}", said.out);
     assert_eq!(db.titles().await?, ["Agent 1 has 5", "Agent 2 has 5", "Agent 3 has 5"]);
     let before = rows(&db).await?;
 
@@ -238,8 +238,8 @@ async fn a_pause_and_the_loop_guard_hold() -> anyhow::Result<()> {
     let under = format!("{}:{}", leased.get::<_, i64>(0), leased.get::<_, i64>(1));
     let data = "{\"invoice\": 8, \"amount\": 5000}";
     let circle = bench.run(&["emit", "invoice.received", "--data", data, "--under", &under]);
-    let said = bench.run(&["fire", "large", "--event", circle.out()]);
-    assert!(said.out().starts_with("loop: "), "{}", said.out);
+    let said = bench.run(&["fire", "large", "--event", circle.fine().trim_end()]);
+    assert!(said.fine().trim_end().starts_with("loop: "), "{}", said.out);
     assert_eq!((db.titles().await?.len(), outcomes(&db).await?), (1, vec!["loop".to_owned()]));
     Ok(())
 }

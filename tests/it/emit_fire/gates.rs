@@ -31,7 +31,11 @@ async fn what_is_the_same_by_dedup_is_not_made_again() -> anyhow::Result<()> {
     let id = bench.run(&["fire", "r", "--event", &first, "--json"]).json()["items"][0]["id"].to_string();
     for more in [&[][..], &["--again"][..]] {
         let said = bench.run(&[&["fire", "r", "--event", &second][..], more].concat());
-        assert!(said.out().starts_with(&format!("item: was there before (item {id})")), "{}", said.out);
+        assert!(
+            said.fine().trim_end().starts_with(&format!("item: was there before (item {id})")),
+            "{}",
+            said.out
+        );
     }
     assert_eq!(db.titles().await?, ["event 1"]);
     Ok(())
@@ -45,7 +49,7 @@ async fn a_gate_which_says_no_is_heard() -> anyhow::Result<()> {
     let (first, second) = (emit(&db, 1).await?, emit(&db, 2).await?);
     assert_eq!(bench.run(&["fire", "r", "--event", &first]).status, 0);
     let said = bench.run(&["fire", "r", "--event", &second]);
-    assert!(said.out().starts_with("item: limited: "), "{}", said.out);
+    assert!(said.fine().trim_end().starts_with("item: limited: "), "{}", said.out);
     assert_eq!((db.titles().await?.len(), outcomes(&db).await?), (1, vec!["limited".to_owned()]));
     Ok(())
 }
@@ -68,9 +72,9 @@ async fn what_is_held_goes_on_by_the_daemon() -> anyhow::Result<()> {
     daemon.leads().await;
 
     let said = bench.run(&["fire", "r", "--event", &first]);
-    assert!(said.out().starts_with("item: a gate holds it as "), "{}", said.out);
+    assert!(said.fine().trim_end().starts_with("item: a gate holds it as "), "{}", said.out);
     let said = bench.run(&["fire", "r", "--event", &first]);
-    assert!(said.out().ends_with("a gate holds it still"), "{}", said.out);
+    assert!(said.fine().trim_end().ends_with("a gate holds it still"), "{}", said.out);
     let said = bench.run(&["fire", "r", "--event", &second, "--json"]).json();
     let outcome = said["items"][0]["outcome"].as_str().unwrap_or_default();
     assert!(["merged", "replaced"].contains(&outcome), "{said}");

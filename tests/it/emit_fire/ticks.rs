@@ -39,10 +39,10 @@ async fn a_tick_becomes_its_item_once() -> anyhow::Result<()> {
     let db = TestDatabase::new().await?;
     let bench = Bench::new(&db, &[("daily", DAILY)]);
     let said = bench.run(&["fire", "daily", "--tick", "2026-03-02T10:00:00+01:00"]);
-    assert!(said.out().ends_with("for ops: Sweep of 02.03.2026 09:00:00"), "{}", said.out);
+    assert!(said.fine().trim_end().ends_with("for ops: Sweep of 02.03.2026 09:00:00"), "{}", said.out);
     assert!(!said.err.contains("is no tick"), "{}", said.err);
     let said = bench.run(&["fire", "daily", "--tick", TICK]);
-    assert!(said.out().starts_with("item: was there before (item "), "{}", said.out);
+    assert!(said.fine().trim_end().starts_with("item: was there before (item "), "{}", said.out);
 
     let said = bench.run(&["fire", "daily", "--tick", "2026-03-02T09:00:01Z", "--dry-run"]);
     assert!(said.err.contains("2026-03-02T09:00:01Z is no tick"), "{}", said.err);
@@ -101,10 +101,10 @@ async fn a_query_runs_with_its_items_in_one_transaction() -> anyhow::Result<()> 
     assert_eq!((said.status, db.count("select from public.jobs").await?), (1, 5));
     db.client.batch_execute("alter table hearken.inbox_items drop constraint no_job").await?;
 
-    assert_eq!(fire(&[]).out().lines().count(), 2);
+    assert_eq!(fire(&[]).fine().trim_end().lines().count(), 2);
     assert_eq!(db.count("select from public.jobs").await?, 3);
     assert_eq!(db.titles().await?, ["Job 8", "Job 9"]);
-    assert_eq!(fire(&[]).out(), "old ran, and makes no item of it");
+    assert_eq!(fire(&[]).fine().trim_end(), "old ran, and makes no item of it");
     Ok(())
 }
 

@@ -46,14 +46,14 @@ async fn drafts_of_a_paused_routine_are_told_apart() -> anyhow::Result<()> {
     let daemon = Setup::new(&db.url, &[("one", HELD)]).start();
     daemon.leads().await;
     hold(&db, 1..=2).await?;
-    let held = || run(&db, &["status", "--json"]).json().remove(0)["held"][0].clone();
+    let held = || run(&db, &["status", "--json"]).json_lines().remove(0)["held"][0].clone();
     assert_eq!((&held()["paused"], &held()["count"]), (&json!(false), &json!(2)));
     assert_eq!(run(&db, &["pause", "one"]).status, 0);
     assert_eq!(held()["paused"], true);
     let text = run(&db, &["status"]).out;
     assert!(text.contains("one      debounce  collecting  2      paused\n"), "{text}");
 
-    let first = id_of(&run(&db, &["held", "--json"]).json(), "held 1");
+    let first = id_of(&run(&db, &["held", "--json"]).json_lines(), "held 1");
     let said = run(&db, &["held", "release", &first]);
     let want = format!("{first} released; it goes on when the routine is resumed\n");
     assert_eq!((said.status, said.out), (0, want));

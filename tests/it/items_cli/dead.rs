@@ -31,7 +31,7 @@ fn check_listed(db: &TestDatabase, filters: &[&str], want: &[&str]) {
         Some("letter") => format!("L{}", dead["id"]),
         _ => dead["id"].to_string(),
     };
-    let names: Vec<String> = run(db, &args).json().iter().map(name).collect();
+    let names: Vec<String> = run(db, &args).json_lines().iter().map(name).collect();
     assert_eq!(names, want, "{filters:?}");
 }
 
@@ -63,7 +63,7 @@ async fn items_and_letters_are_listed_together() -> anyhow::Result<()> {
     assert!(said.out.contains("value too long") && said.out.contains("Letter one"), "{}", said.out);
     assert_eq!(lines[3][..2], ["item", "5"], "{}", said.out);
     assert!(said.out.contains("Timeout after 30 s"), "{}", said.out);
-    let listed = run(&db, &["dead", "--json"]).json();
+    let listed = run(&db, &["dead", "--json"]).json_lines();
     assert_eq!((&listed[1]["kind"], &listed[1]["draft"]["title"]), (&json!("refused"), &json!("Letter one")));
     Ok(())
 }
@@ -78,7 +78,7 @@ async fn a_letter_is_offered_to_the_inbox_again() -> anyhow::Result<()> {
     db.client.batch_execute(spoil).await?;
     let refused = "L1 was refused once more: `hearken dead --only letters` says why\n";
     check(&db, &["dead", "retry", "L1"], 1, "", refused);
-    let listed = run(&db, &["dead", "--json", "--queue", "mail", "--only", "letters"]).json();
+    let listed = run(&db, &["dead", "--json", "--queue", "mail", "--only", "letters"]).json_lines();
     assert!(listed[0]["message"].as_str().is_some_and(|text| text.contains("\"short\"")), "{listed:?}");
     db.client.batch_execute(mend).await?;
     check(&db, &["dead", "retry", "L1"], 0, "L1 is an item now, and waits\n", "");
@@ -173,7 +173,7 @@ async fn a_letter_of_the_daemon_is_listed() -> anyhow::Result<()> {
         (db.count("select from hearken.dead_letters").await.ok()? == 1).then_some(())
     })
     .await;
-    let listed = run(&db, &["dead", "--json", "--routine", "strict"]).json();
+    let listed = run(&db, &["dead", "--json", "--routine", "strict"]).json_lines();
     assert_eq!((&listed[0]["dead"], &listed[0]["kind"]), (&json!("letter"), &json!("failed")));
     assert_eq!(listed[0]["event"]["type"], "test.event");
     Ok(())

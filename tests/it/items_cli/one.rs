@@ -37,7 +37,7 @@ fn check_text(db: &TestDatabase, id: i64, wants: &[&str]) {
 }
 
 fn json_of(db: &TestDatabase, id: i64) -> Value {
-    run(db, &["item", &id.to_string(), "--json"]).json().remove(0)
+    run(db, &["item", &id.to_string(), "--json"]).json_lines().remove(0)
 }
 
 /// From the event to the second attempt, while it is open and when it is history.

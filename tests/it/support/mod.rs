@@ -3,6 +3,7 @@
 //! waiting for states instead of sleeping.
 #![allow(dead_code, reason = "not every test uses every helper")]
 
+pub mod command;
 pub mod daemon;
 pub mod database;
 pub mod endpoint;
