@@ -1,6 +1,7 @@
 //! Tables of the user's as sources, with a real daemon: each row is exactly one item,
 //! whatever happens to the daemon, to the table, or to the row beside it.
 
+mod again;
 mod kill;
 mod poison;
 mod shapes;

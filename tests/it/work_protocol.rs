@@ -8,6 +8,7 @@
 mod answers;
 mod archive;
 mod failures;
+mod floors;
 mod keys;
 mod limits;
 mod many;
