@@ -1,7 +1,7 @@
 -- The next page of the log.
 --
 -- $1 rows at most; no row after the bodies reach $2 bytes; bodies above $3 bytes
--- are not fetched.
+-- are not fetched, and count as that many: they are looked at as well.
 --
 -- Three branches, each an index scan with a limit: the rest of the transaction
 -- in which the last page ended; the transactions which the old snapshot saw in
@@ -66,7 +66,7 @@ sized as not materialized (
 ),
 bounded as not materialized (
     select s.*, row_number() over w as place,
-           sum(case when s.bytes <= $3::bigint then s.bytes else 0 end) over w as bytes_so_far
+           sum(least(s.bytes, $3::bigint)::integer) over w as bytes_so_far
     from sized s
     window w as (order by s.xid, s.seq rows unbounded preceding)
 )
@@ -81,4 +81,4 @@ select b.seq, b.xid,
        case when b.place = 1 then (select p.new from p) end as snapshot,
        case when b.place = 1 then pg_current_xact_id_if_assigned() end as own_xid
 from bounded b
-where b.bytes_so_far - case when b.bytes <= $3::bigint then b.bytes else 0 end < $2
+where b.bytes_so_far - least(b.bytes, $3::bigint) < $2::bigint

@@ -20,6 +20,7 @@ mod held;
 pub mod http;
 pub mod load;
 mod outcome;
+mod page_size;
 pub mod pass;
 pub mod pressure;
 pub mod query;

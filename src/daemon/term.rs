@@ -18,6 +18,7 @@ use super::doorbell::{Doorbell, Lock};
 use super::failpoint;
 use super::fan_out;
 use super::held::HeldClock;
+use super::page_size::PageSize;
 use super::pass::{Care, Force, rollback};
 use super::pressure::Gauge;
 use super::query::{Queries, Settled};
@@ -99,7 +100,7 @@ struct Term<'a> {
     held: HeldClock,
     /// Routines which are there and cannot be used for now: their held drafts wait.
     resting: Vec<String>,
-    rows: i64,
+    page_size: PageSize,
     echo: Option<(u64, Instant)>,
     /// The routines in force, for the sources.
     adopted: watch::Sender<Arc<Force>>,
@@ -329,6 +330,9 @@ impl<'a> Term<'a> {
         tracing::warn!(error = %error, policy = ?policy, care = ?care, batch = ?batch, "a pass failed and was rolled back");
         let caution = self.caution.of(batch);
         caution.strike(&error);
+        if batch == Batch::Log && error.is_cancelled() {
+            self.page_size.was_too_large();
+        }
         match policy {
             // What fails although it was set aside is somebody else's fault, and may last.
             Policy::Narrow | Policy::Refused | Policy::Blocked if care == Care::SetAside => {

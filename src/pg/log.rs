@@ -305,7 +305,7 @@ impl Reading {
             self.snapshot = Some((snapshot.0, own.map(|own| own.0)));
         }
         let size = i64::from(row.try_get::<_, i32>("bytes")?);
-        self.bytes += if size <= self.limits.data_max { size } else { 0 };
+        self.bytes += size.min(self.limits.data_max);
         let xid: PgXid = row.try_get("xid")?;
         self.last = RowPlace { xid: xid.0, seq: row.try_get("seq")? };
         self.events.push((self.last.seq, read_event(row, size, self.limits, wants)?));

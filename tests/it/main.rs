@@ -39,6 +39,7 @@ mod tenants;
 mod watch;
 mod webhook_client;
 mod webhooks;
+mod wide;
 mod work_command;
 mod work_protocol;
 mod workers_doc;

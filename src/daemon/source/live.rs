@@ -5,6 +5,7 @@ use crate::daemon::bell::Bell;
 use crate::daemon::clock::DbClock;
 use crate::daemon::doorbell::{Doorbell, Lock};
 use crate::daemon::fan_out;
+use crate::daemon::page_size::PageSize;
 use crate::daemon::pass::Force;
 use crate::daemon::rhythm::{Found, PING_EVERY, Rhythm, answered, at, at_or_now, closed};
 use crate::pg::each::EachQueries;
@@ -39,8 +40,7 @@ pub(super) struct Live {
     pub(super) clock: DbClock,
     /// When the next row is ready.
     pub(super) ready: Option<Timestamp>,
-    /// Rows of the next page.
-    pub(super) rows: i64,
+    pub(super) page_size: PageSize,
     spec: SourceSpec,
     doorbell: Doorbell,
     next_rung: Option<Instant>,
@@ -81,7 +81,7 @@ impl Live {
             rhythm: Rhythm::begin(),
             clock: DbClock::heard(now),
             ready: None,
-            rows: i64::from(common.config.daemon.batch_min),
+            page_size: PageSize::new(&common.config.daemon, spec.batch),
             spec: spec.clone(),
             doorbell,
             next_rung,

@@ -22,11 +22,10 @@ impl Source {
         live.bell.clear();
         let daemon = &self.common.config.daemon;
         let limits = PageLimits {
-            rows: self.common.pressure.ease(live.rows, daemon.batch_min),
+            rows: self.common.pressure.ease(live.page_size.rows(), daemon.batch_min),
             bytes: i64::try_from(daemon.batch_bytes).unwrap_or(i64::MAX),
             data_max: i64::try_from(daemon.data_max).unwrap_or(i64::MAX),
         };
-        let offered = limits.rows.min(i64::from(self.spec.batch));
         let (care, trouble) = {
             let mut caution = self.caution();
             caution.enter();
@@ -69,7 +68,7 @@ impl Source {
                 live.rhythm.found(done.events);
                 self.tell(&done);
                 self.caution().forget();
-                self.grow(live, end, done.events, offered);
+                live.page_size.after(end, done.events, limits.rows);
                 self.succeeds(live).await;
                 if end == PageEnd::Last {
                     self.ask_when_ready(live).await?;
@@ -84,19 +83,6 @@ impl Source {
         }
     }
 
-    /// How many rows the next page has, after one of `offered` of which so many were
-    /// dealt with.
-    fn grow(&self, live: &mut Live, end: PageEnd, worked: usize, offered: i64) {
-        let (min, max) = (i64::from(self.common.config.daemon.batch_min), i64::from(self.spec.batch));
-        let worked = i64::try_from(worked).unwrap_or(i64::MAX);
-        live.rows = match end {
-            // It was full of bytes, and what was read beyond them was in vain.
-            PageEnd::Full if worked < offered => (worked * 2).clamp(1, max),
-            PageEnd::Full => (live.rows * 2).min(max),
-            PageEnd::Last => live.rows.min(max).max(min.min(max)),
-        };
-    }
-
     /// When the next row is ready.
     async fn ask_when_ready(&self, live: &mut Live) -> Result<(), End> {
         live.ready = live.reader.next_ready(&live.work).await.map_err(unusable)?;
@@ -105,7 +91,7 @@ impl Source {
 
     /// Decides what a failed pass means, ends its transaction, and waits where
     /// waiting helps.
-    async fn recover(&mut self, live: &Live, error: PgError, stage: Stage) -> Result<(), End> {
+    async fn recover(&mut self, live: &mut Live, error: PgError, stage: Stage) -> Result<(), End> {
         let policy = error.policy();
         if policy == Policy::Reconnect || live.work.is_closed() {
             return Err(End::Lost(error));
@@ -129,6 +115,9 @@ impl Source {
             "a pass failed and was rolled back"
         );
         self.caution().strike(&error);
+        if error.is_cancelled() {
+            live.page_size.was_too_large();
+        }
         match policy {
             Policy::Narrow | Policy::Refused | Policy::Blocked if care == Care::SetAside => {
                 let pause = self.caution().pause();

@@ -8,6 +8,7 @@ use crate::daemon::chores::Chores;
 use crate::daemon::clock::DbClock;
 use crate::daemon::doorbell::Doorbell;
 use crate::daemon::held::HeldClock;
+use crate::daemon::page_size::PageSize;
 use crate::daemon::pass::Force;
 use crate::daemon::pressure;
 use crate::daemon::query::Queries;
@@ -65,7 +66,7 @@ impl<'a> Term<'a> {
         let (inboxes, options) = (common.inboxes.clone(), common.options.clone());
         let chores = Chores::due(inboxes.clone(), environment);
         let mut term = Self {
-            rows: i64::from(environment.config.daemon.batch_min),
+            page_size: PageSize::new(&environment.config.daemon, environment.config.daemon.batch_max),
             environment,
             leader,
             listener,

@@ -23,7 +23,7 @@ impl Term<'_> {
         self.bell.clear();
         let daemon = &self.environment.config.daemon;
         let limits = PageLimits {
-            rows: self.pressure.ease(self.rows, daemon.batch_min),
+            rows: self.pressure.ease(self.page_size.rows(), daemon.batch_min),
             bytes: i64::try_from(daemon.batch_bytes).unwrap_or(i64::MAX),
             data_max: i64::try_from(daemon.data_max).unwrap_or(i64::MAX),
         };
@@ -66,7 +66,7 @@ impl Term<'_> {
                 metrics.pass_seconds.observe(began.elapsed().as_secs_f64());
                 self.rhythm.found(done.events);
                 self.tell(&done, "pass");
-                self.grow(end, done.events);
+                self.page_size.after(end, done.events, limits.rows);
                 self.caution.log.forget();
                 Ok(if end == PageEnd::Full { Found::More } else { Found::All })
             }
@@ -83,16 +83,6 @@ impl Term<'_> {
     pub(super) fn patience(&self) -> Duration {
         let statement = self.environment.config.daemon.statement_timeout;
         if self.fans_out { statement + fan_out::patience_of(&self.force.set) } else { statement }
-    }
-
-    pub(super) fn grow(&mut self, end: PageEnd, rows: usize) {
-        let daemon = &self.environment.config.daemon;
-        let (min, max) = (i64::from(daemon.batch_min), i64::from(daemon.batch_max));
-        self.rows = match end {
-            PageEnd::Full => (self.rows * 2).min(max),
-            PageEnd::Last if (rows as i64) < self.rows / 2 => (self.rows / 2).max(min),
-            PageEnd::Last => self.rows,
-        };
     }
 
     pub(super) fn tell(&mut self, done: &Done, what: &str) {

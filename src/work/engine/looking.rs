@@ -77,19 +77,13 @@ impl Looking {
 }
 
 /// When to look though nothing was heard.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Timer {
     at: Option<Instant>,
     /// Since when slots are free, and wait for others.
     lingers: Option<Instant>,
     /// How long to wait where something is due and not to be had, or a look failed.
     vain: Backoff,
-}
-
-impl Default for Timer {
-    fn default() -> Self {
-        Self { at: None, lingers: None, vain: Backoff::new() }
-    }
 }
 
 impl Timer {
