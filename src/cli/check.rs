@@ -20,7 +20,7 @@ use std::process::ExitCode;
 /// them. The exit status is 0 if they can be used, 2 if some cannot, and with
 /// --deny-warnings 1 if there are warnings.
 ///
-/// With --database, sources, inboxes and routines are then held against the real
+/// With --database, sources, inboxes, endpoints and routines are then held against the real
 /// tables: columns, types, unique indexes, privileges, policies and triggers.
 /// Nothing is changed there; what mends a finding is printed.
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ pub struct CheckArgs {
     /// Exit with status 1 if there are warnings.
     #[arg(long)]
     deny_warnings: bool,
-    /// Also hold sources, inboxes and routines against the tables of the database.
+    /// Also hold sources, inboxes, endpoints and routines against the tables of the database.
     #[arg(long)]
     database: bool,
     #[command(flatten)]
@@ -58,6 +58,7 @@ struct Checked {
 struct Tables {
     sources: usize,
     inboxes: usize,
+    endpoints: usize,
 }
 
 /// One problem for machines.
@@ -175,6 +176,9 @@ impl Checked {
             let inboxes = if tables.inboxes == 1 { "inbox" } else { "inboxes" };
             let (sources, count) = (counted(tables.sources, "source"), tables.inboxes);
             routines.push_str(&format!(", {sources}, {count} {inboxes}"));
+            if tables.endpoints > 0 {
+                routines.push_str(&format!(", {}", counted(tables.endpoints, "endpoint table")));
+            }
         }
         let (errors, warnings) = (self.count(Level::Error), self.count(Level::Warning));
         let bad = self.files.iter().filter(|problems| problems.has_errors()).count();
@@ -272,7 +276,7 @@ mod tests {
     fn what_was_held_against_the_database_is_counted_as_well() {
         let mut settings = Problems::new("hearken.toml", "");
         settings.push(Problem::error(0..0, "odd").help("run this SQL: grant select on t to r"));
-        let tables = Some(Tables { sources: 1, inboxes: 2 });
+        let tables = Some(Tables { sources: 1, inboxes: 2, endpoints: 0 });
         let fits = Checked { files: Vec::new(), routines: 3, settings: Vec::new(), tables };
         assert_eq!(fits.summary(), "3 routines, 1 source, 2 inboxes, no problems");
         let checked = Checked { settings: vec![settings], ..fits };

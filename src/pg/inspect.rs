@@ -13,6 +13,7 @@ mod arbiter;
 mod catalog;
 mod claim;
 mod doorbell;
+mod endpoint;
 mod finding;
 mod inbox;
 mod item;
@@ -31,8 +32,9 @@ use self::catalog::{Table, Tables};
 use self::probe::Probe;
 use super::error::PgError;
 use super::session::Session;
+use crate::rules::endpoint::EndpointSpec;
 use crate::rules::foreign::{InboxSpec, SourceSpec, TableName};
-use crate::rules::name::{InboxName, SourceName};
+use crate::rules::name::{EndpointName, InboxName, SourceName};
 use crate::rules::routine::{ItemSpec, Routine, RoutineSet};
 use crate::rules::sql::Sql;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +46,8 @@ pub struct Described<'a> {
     pub sources: &'a BTreeMap<SourceName, SourceSpec>,
     /// The inboxes of the settings, without hearken's own.
     pub inboxes: &'a BTreeMap<InboxName, InboxSpec>,
+    /// The tables of endpoints.
+    pub endpoints: &'a BTreeMap<EndpointName, EndpointSpec>,
     /// The query of `[pressure]`, if there is one.
     pub pressure: Option<&'a Sql>,
     /// The routines.
@@ -90,6 +94,9 @@ async fn look(session: &Session, described: Described<'_>) -> Result<Vec<Finding
     for spec in described.inboxes.values() {
         inbox::look(&ground, spec, &mut found).await?;
     }
+    for spec in described.endpoints.values() {
+        endpoint::look(&ground, spec, &mut found).await?;
+    }
     pressure::look(&ground, &mut found).await?;
     retention::look(&ground, &mut found).await?;
     for routine in &described.routines.routines {
@@ -102,7 +109,8 @@ impl<'a> Ground<'a> {
     async fn read(session: &'a Session, described: Described<'a>) -> Result<Ground<'a>, PgError> {
         let sources = described.sources.values().map(|spec| &spec.table);
         let inboxes = described.inboxes.values().map(|spec| &spec.table);
-        let names: BTreeSet<TableName> = sources.chain(inboxes).cloned().collect();
+        let endpoints = described.endpoints.values().map(|spec| &spec.table);
+        let names: BTreeSet<TableName> = sources.chain(inboxes).chain(endpoints).cloned().collect();
         let tables = catalog::read(session, &names).await?;
         let role = "select quote_ident(current_user)";
         let role: String = session.client().query_one(role, &[]).await?.try_get(0)?;

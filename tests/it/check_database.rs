@@ -1,6 +1,7 @@
 //! `hearken check --database`: sound tables have no findings; each fault has its own,
 //! and the SQL which is printed mends it.
 
+mod endpoints;
 mod ground;
 mod roles;
 

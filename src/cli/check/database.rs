@@ -30,12 +30,22 @@ pub(super) struct Looked {
 pub(super) fn look(args: &ConfigArgs, set: &RoutineSet, files: &mut [RoutineFile]) -> anyhow::Result<Looked> {
     let config = args.load()?;
     let pressure = config.pressure.as_ref().map(|pressure| &pressure.sql);
-    let described = Described { sources: &config.source, inboxes: &config.inbox, pressure, routines: set };
+    let described = Described {
+        sources: &config.source,
+        inboxes: &config.inbox,
+        endpoints: &config.endpoint,
+        pressure,
+        routines: set,
+    };
     let findings = runtime()?.block_on(async {
         let session = args.connect().await?;
         anyhow::Ok(inspect(&session, described).await?)
     })?;
-    let tables = Tables { sources: config.source.len(), inboxes: config.inbox.len() };
+    let tables = Tables {
+        sources: config.source.len(),
+        inboxes: config.inbox.len(),
+        endpoints: config.endpoint.len(),
+    };
     Ok(Looked { settings: spread(findings, &Written::read(args), files), tables })
 }
 

@@ -47,6 +47,11 @@ impl Subject {
     pub(super) fn inbox(name: &str, key: Option<&str>) -> Self {
         Self::Settings(keys("inbox", name, key))
     }
+
+    /// A key of a table of endpoints; the whole of it, if there is no key.
+    pub(super) fn endpoint(name: &str, key: Option<&str>) -> Self {
+        Self::Settings(keys("endpoint", name, key))
+    }
 }
 
 fn keys(table: &str, name: &str, key: Option<&str>) -> Vec<String> {

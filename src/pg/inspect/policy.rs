@@ -6,6 +6,7 @@
 use super::catalog::{Policy, Table};
 use super::finding::{Finding, Subject};
 use super::privilege::Needs;
+use crate::rules::endpoint::EndpointSpec;
 use crate::rules::foreign::{InboxSpec, SourceSpec, Strategy, TableName};
 use crate::rules::text::listed;
 
@@ -54,6 +55,12 @@ pub(super) fn of_source(role: &str, spec: &SourceSpec, table: &Table, found: &mu
     };
     let subject = Subject::source(spec.name.as_str(), Some("table"));
     found.extend(look(role, subject, &spec.table, table, deeds));
+}
+
+/// Looks at the policies of a table of endpoints.
+pub(super) fn of_endpoint(role: &str, spec: &EndpointSpec, table: &Table, found: &mut Vec<Finding>) {
+    let subject = Subject::endpoint(spec.name.as_str(), Some("table"));
+    found.extend(look(role, subject, &spec.table, table, &[Deed::Select]));
 }
 
 /// Looks at the policies of an inbox's table.

@@ -2,6 +2,7 @@
 
 use super::catalog::{Column, Table};
 use super::finding::{Finding, Subject};
+use crate::rules::endpoint::EndpointSpec;
 use crate::rules::foreign::{InboxSpec, SourceSpec, Strategy, TableName, quote_ident};
 use crate::rules::sql::{WordKind, targets, words};
 use std::collections::BTreeSet;
@@ -30,6 +31,22 @@ pub(super) fn of_source(role: &str, spec: &SourceSpec, table: &Table, found: &mu
     }
     let subject = Subject::source(spec.name.as_str(), Some("table"));
     found.extend(finding(role, subject, &spec.table, &missing));
+}
+
+/// What is missing for a table of endpoints: to read what its expressions name.
+pub(super) fn of_endpoint<'a>(
+    role: &str,
+    spec: &EndpointSpec,
+    table: &Table,
+    expressions: impl Iterator<Item = &'a str>,
+    found: &mut Vec<Finding>,
+) {
+    let read: BTreeSet<&str> = expressions.flat_map(|expression| named_in(table, expression)).collect();
+    let closed = columns(table, |column| read.contains(column.name.as_str()) && !column.may_select);
+    if !closed.is_empty() {
+        let subject = Subject::endpoint(spec.name.as_str(), Some("table"));
+        found.extend(finding(role, subject, &spec.table, &[("select", listed(&closed))]));
+    }
 }
 
 /// What is missing for an inbox.

@@ -147,6 +147,11 @@ impl Ground {
         Variant { ground: self, folder: folder(SETTINGS, ROUTINE), url }
     }
 
+    /// Changes what is in the database, as superuser.
+    pub async fn run_sql(&self, sql: &str) -> anyhow::Result<()> {
+        Ok(self.db.client.batch_execute(sql).await?)
+    }
+
     /// Adds a routine, or changes it.
     pub fn add_routine(&self, name: &str, text: &str) {
         let path = self.folder.path().join("routines").join(format!("{name}.toml"));

@@ -4,7 +4,7 @@ use super::ground::Ground;
 
 /// Ground with a role which may do what it has to, and its name. Roles belong to the
 /// whole cluster, so that each has the name of its database.
-async fn with_role() -> anyhow::Result<(Ground, String)> {
+pub(super) async fn with_role() -> anyhow::Result<(Ground, String)> {
     let ground = Ground::sound().await?;
     let role = format!("checker_{}", ground.db.name);
     let grants = format!(
