@@ -1149,6 +1149,7 @@ create or replace function hearken.extend(id bigint, token bigint, lease interva
 as $$
 declare
     clock timestamptz := hearken.now();
+    ends  timestamptz;
 begin
     update hearken.inbox_items i
     set lease_until = least(
@@ -1157,14 +1158,14 @@ begin
             interval '5 seconds'),
         i.deadline_at)
     where i.id = extend.id and i.token = extend.token and i.lease_until is not null
-      and (i.deadline_at is null or i.deadline_at > clock);
+      and (i.deadline_at is null or i.deadline_at > clock)
+    returning i.lease_until into ends;
     if not found then
         return 'stale';
     end if;
     -- One which is made shorter may end before the daemon means to look.
     perform from hearken.lease_timer t
-    where t.only_one and t.next_at > clock
-      and clock + greatest(coalesce(extend.lease, interval '5 minutes'), interval '5 seconds') < t.next_at;
+    where t.only_one and t.next_at > clock and ends < t.next_at;
     if found then
         perform pg_notify('hearken_doorbell', 'leases');
     end if;

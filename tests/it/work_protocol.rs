@@ -18,7 +18,9 @@ mod roles;
 mod watch;
 
 use crate::support::TestDatabase;
-use tokio_postgres::Client;
+use std::future::poll_fn;
+use tokio::sync::mpsc;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 /// Items of a queue. `values` are SQL for columns, of the number `n` from 1 on.
 async fn fill(client: &Client, queue: &str, count: i32, values: &[(&str, &str)]) -> anyhow::Result<()> {
@@ -67,6 +69,24 @@ async fn lease_one(client: &Client, arguments: &str) -> anyhow::Result<Lease> {
     let leased = lease(client, arguments).await?;
     anyhow::ensure!(leased.len() == 1, "hearken.lease({arguments}) gave {leased:?}");
     Ok(leased[0])
+}
+
+/// A connection which hears what is said on a channel: each time the channel and the word.
+async fn ear(
+    url: &str,
+    channel: &str,
+) -> anyhow::Result<(Client, mpsc::UnboundedReceiver<(String, String)>)> {
+    let (client, mut connection) = tokio_postgres::connect(url, NoTls).await?;
+    let (heard, bells) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notification(bell) = message {
+                let _ = heard.send((bell.channel().to_owned(), bell.payload().to_owned()));
+            }
+        }
+    });
+    client.batch_execute(&format!("listen \"{channel}\"")).await?;
+    Ok((client, bells))
 }
 
 /// The state of the items, each with how many there are, such as `dead 1, done 7`.

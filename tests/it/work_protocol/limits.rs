@@ -1,30 +1,12 @@
 //! What a queue allows: so many at once, so many in a while, so long, or nothing.
 
-use super::{Clock, Dice, fill, lease, lease_one, states, text, watch};
+use super::{Clock, Dice, ear, fill, lease, lease_one, states, text, watch};
 use crate::support::database::connect;
 use crate::support::{PATIENCE, TestDatabase};
-use std::future::poll_fn;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 /// Whether an item is open.
 const OPEN: &str = "exists (select from hearken.inbox_items where finished_at is null)";
-
-/// A connection which hears the bells of a queue.
-async fn ear(url: &str, queue: &str) -> anyhow::Result<(Client, mpsc::UnboundedReceiver<String>)> {
-    let (client, mut connection) = tokio_postgres::connect(url, NoTls).await?;
-    let (heard, bells) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
-            if let AsyncMessage::Notification(bell) = message {
-                let _ = heard.send(bell.channel().to_owned());
-            }
-        }
-    });
-    client.batch_execute(&format!("listen \"hearken:{queue}\"")).await?;
-    Ok((client, bells))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_run_at_once_than_the_queue_allows() -> anyhow::Result<()> {
@@ -134,9 +116,10 @@ async fn a_paused_queue_gives_nothing_and_takes_answers() -> anyhow::Result<()> 
     assert_eq!(held.tell(c, "extend", "").await?, "extended");
     assert_eq!(held.tell(c, "complete", "").await?, "done");
 
-    let (_ear, mut bells) = ear(&db.url, "q").await?;
+    let (_ear, mut bells) = ear(&db.url, "hearken:q").await?;
     assert_eq!(text(c, "hearken.resume_queue('q')").await?, "resumed");
-    assert_eq!(tokio::time::timeout(PATIENCE, bells.recv()).await?.as_deref(), Some("hearken:q"));
+    let bell = tokio::time::timeout(PATIENCE, bells.recv()).await?;
+    assert!(bell.is_some_and(|(channel, _)| channel == "hearken:q"));
     assert_eq!(text(c, "hearken.resume_queue('q')").await?, "not paused");
     assert_eq!(lease(c, "'w', '{q}', 9").await?.len(), 1);
     Ok(())
@@ -155,7 +138,7 @@ async fn check_rings(policy: &str, values: &[(&str, &str)]) -> anyhow::Result<()
         let c = &db.client;
         c.batch_execute(policy).await?;
         fill(c, "q", 2, values).await?;
-        let (_ear, mut bells) = ear(&db.url, "q").await?;
+        let (_ear, mut bells) = ear(&db.url, "hearken:q").await?;
         let held = lease_one(c, "'w', '{q}', 2").await?;
         let told = match answer {
             "snooze" => held.tell(c, "snooze", ", '1 hour'").await?,
@@ -173,7 +156,10 @@ async fn check_rings(policy: &str, values: &[(&str, &str)]) -> anyhow::Result<()
         };
         assert_ne!(told, "stale", "{answer}");
         let bell = tokio::time::timeout(PATIENCE, bells.recv()).await;
-        assert!(matches!(&bell, Ok(Some(channel)) if channel == "hearken:q"), "{policy} {answer}: {bell:?}");
+        assert!(
+            matches!(&bell, Ok(Some((channel, _))) if channel == "hearken:q"),
+            "{policy} {answer}: {bell:?}"
+        );
     }
     Ok(())
 }
@@ -255,5 +241,27 @@ async fn queues_with_limits_are_leased_from_in_read_committed_only() -> anyhow::
         let error = error.as_db_error().expect("an answer of the database");
         assert!(error.message().contains("read committed"), "{error}");
     }
+    Ok(())
+}
+
+/// Queues with limits are looked at in another way than those without; together they
+/// give no more than was asked for, and what is due first.
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_of_both_kinds_give_as_many_as_were_asked_for() -> anyhow::Result<()> {
+    let db = TestDatabase::new().await?;
+    let c = &db.client;
+    c.batch_execute("insert into hearken.queues (name, concurrency) values ('limited', 10)").await?;
+    // Due in turns: 1 plain, 1 limited, 2 plain, 2 limited, and so on.
+    for (queue, later) in [("plain", 0), ("limited", 1)] {
+        let due = format!("hearken.now() - interval '1 hour' + (2 * n + {later}) * interval '1 second'");
+        fill(c, queue, 6, &[("due_at", &due)]).await?;
+    }
+    for want in ["plain 1, limited 1, plain 2", "limited 2, plain 3, limited 3"] {
+        let got = "select string_agg(l.queue || replace(l.title, 'item', ''), ', ' order by l.due_at) \
+                   from hearken.lease('w', '{plain,limited}', 3) l";
+        assert_eq!(text(c, got).await?, want);
+    }
+    // Nothing is locked, counted or leased beyond them.
+    assert_eq!(states(c).await?, "leased 6, waiting 6");
     Ok(())
 }

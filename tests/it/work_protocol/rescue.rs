@@ -1,12 +1,9 @@
 //! Leases which ran out: found, given back, and never taken from who finished.
 
-use super::{Clock, Lease, fill, lease, lease_one, states, text};
+use super::{Clock, Lease, ear, fill, lease, lease_one, states, text};
 use crate::support::{PATIENCE, TestDaemon, TestDatabase};
 use std::collections::HashMap;
-use std::future::poll_fn;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_postgres::{AsyncMessage, NoTls};
 
 const ROUNDS: i32 = 6;
 const ITEMS: i32 = 150;
@@ -107,16 +104,7 @@ async fn a_killed_workers_item_runs_elsewhere_soon() -> anyhow::Result<()> {
     let c = &db.client;
     let daemon = TestDaemon::start(&db);
     daemon.leads().await;
-    let (client, mut connection) = tokio_postgres::connect(&db.url, NoTls).await?;
-    let (heard, mut bells) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
-            if matches!(message, AsyncMessage::Notification(_)) {
-                let _ = heard.send(());
-            }
-        }
-    });
-    client.batch_execute("listen \"hearken:q\"").await?;
+    let (client, mut bells) = ear(&db.url, "hearken:q").await?;
     fill(c, "q", 1, &[]).await?;
     let first = lease_one(&db.connect().await?, "'killed', '{q}', lease => '5 seconds'").await?;
     c.batch_execute("create table public.ends as select lease_until from hearken.inbox_items").await?;
@@ -130,5 +118,49 @@ async fn a_killed_workers_item_runs_elsewhere_soon() -> anyhow::Result<()> {
     let late = "select leased_at - ends.lease_until from hearken.inbox_items, public.ends";
     let soon = format!("({late}) between interval '0' and interval '2 seconds'");
     assert_eq!(text(c, &soon).await?, "true", "after its end: {}", text(c, late).await?);
+    Ok(())
+}
+
+/// The daemon sleeps until it means to look for leases which have ended. One which ends
+/// before tells it, whoever made it so short: the worker, the queue, or a heartbeat.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_which_ends_before_the_daemon_looks_rings_it() -> anyhow::Result<()> {
+    for (policy, lease, extend, rings) in [
+        ("", "", None, false),
+        ("", ", lease => '30 seconds'", None, true),
+        ("lease = '30 seconds'", "", None, true),
+        ("lease = '30 seconds'", ", lease => '4 minutes'", None, false),
+        ("deadline = '30 seconds'", ", lease => '4 minutes'", None, true),
+        ("", "", Some(", '30 seconds'"), true),
+        ("", "", Some(""), false),
+        ("lease = '30 seconds'", ", lease => '4 minutes'", Some(""), true),
+        ("deadline = '3 minutes'", "", Some(", '1 minute'"), true),
+    ] {
+        let db = TestDatabase::new().await?;
+        let c = &db.client;
+        if !policy.is_empty() {
+            let (column, value) = policy.split_once(" = ").expect("a column");
+            let sql = format!("insert into hearken.queues (name, {column}) values ('q', {value})");
+            c.batch_execute(&sql).await?;
+        }
+        fill(c, "q", 1, &[]).await?;
+        c.batch_execute("update hearken.lease_timer set next_at = hearken.now() + interval '2 minutes'")
+            .await?;
+        let (_ear, mut bells) = ear(&db.url, "hearken_doorbell").await?;
+        let held = lease_one(c, &format!("'w', '{{q}}', 2{lease}")).await?;
+        if let Some(extend) = extend {
+            assert!(bells.try_recv().is_err(), "{policy} {lease}: it rang already");
+            assert_eq!(held.tell(c, "extend", extend).await?, "extended");
+        }
+        // Whatever was said comes before this.
+        c.batch_execute("notify hearken_doorbell, 'the last one'").await?;
+        let mut said = Vec::new();
+        while said.last().is_none_or(|word| word != "the last one") {
+            let bell = tokio::time::timeout(PATIENCE, bells.recv()).await?;
+            said.push(bell.ok_or_else(|| anyhow::anyhow!("the ear is deaf"))?.1);
+        }
+        let rang = said.iter().any(|word| word == "leases");
+        assert_eq!(rang, rings, "{policy:?} {lease:?} {extend:?}: {said:?}");
+    }
     Ok(())
 }
