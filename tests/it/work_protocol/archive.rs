@@ -147,3 +147,38 @@ async fn archiving_waits_for_nobody() -> anyhow::Result<()> {
     assert_eq!(text(c, ARCHIVE).await?, "1");
     Ok(())
 }
+
+/// The row of a table may be met again at any time, also by a statement which began
+/// before its item left. So its key stays, and is there ten minutes before the item goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_a_row_is_there_before_its_item_leaves() -> anyhow::Result<()> {
+    let of_a_row: &[(&str, &str)] = &[("event_id", "'row ' || n"), ("source", "'jobs'")];
+    // Looked at all the while, and for the first time when it should long be gone.
+    for looks in
+        [&["49 minutes", "1 minute", "9 minutes", "1 minute"][..], &["5 hours", "9 minutes", "1 minute"]]
+    {
+        let db = TestDatabase::new().await?;
+        let c = &db.client;
+        let clock = Clock::stopped(&db).await?;
+        fill(c, "q", 1, of_a_row).await?;
+        let held = lease_one(c, "'w', '{q}'").await?;
+        assert_eq!(held.tell(c, "complete", "").await?, "done");
+        let Some((last, before)) = looks.split_last() else { anyhow::bail!("no looks") };
+        for look in before {
+            clock.forward(look).await?;
+            assert_eq!(text(c, ARCHIVE).await?, "0", "{looks:?}: {look}");
+            assert_eq!(place(c, held).await?, "done", "{looks:?}: {look}");
+        }
+        clock.forward(last).await?;
+        assert_eq!(text(c, ARCHIVE).await?, "1", "{looks:?}");
+        assert_eq!(place(c, held).await?, "done archived");
+        let kept = "select h.dedup_key = k.dedup_key from hearken.history h join hearken.item_keys k on k.item_id = h.id";
+        assert_eq!(text(c, kept).await?, "true");
+    }
+    // One of an event of the log needs none: the log knows what was read.
+    let db = TestDatabase::new().await?;
+    let clock = Clock::stopped(&db).await?;
+    archived(&db.client, &clock, "complete", "").await?;
+    assert_eq!(db.count("select from hearken.item_keys").await?, 0);
+    Ok(())
+}
